@@ -1,0 +1,80 @@
+package rules
+
+import "time"
+
+// An Action is one thing that a step can ask of Qlik Cloud.
+type Action string
+
+// The actions that a rule may list under `do`.
+const (
+	Reload  Action = "reload"
+	Copy    Action = "copy"
+	Publish Action = "publish"
+)
+
+// Args are the arguments of a step, of all actions in one shape; which of them
+// an action knows is told by the table in actions.go.
+type Args struct {
+	App         string            `json:"app,omitempty"`         // app id; the source of a copy or publish
+	Space       string            `json:"space,omitempty"`       // space id to copy or publish to
+	Target      string            `json:"target,omitempty"`      // published app to replace
+	Name        string            `json:"name,omitempty"`        // of the copied or published app
+	Description string            `json:"description,omitempty"` // of the copied or published app
+	Partial     bool              `json:"partial,omitempty"`     // reload only
+	Weight      int               `json:"weight,omitempty"`      // reload only, 1..10; 0 leaves it to Qlik
+	Variables   map[string]string `json:"variables,omitempty"`   // reload only, at most 20
+}
+
+// A Step is one action of a plan with its arguments.
+type Step struct {
+	Name   string `json:"name"` // unique in its plan; the action's name unless `as` gave another
+	Action Action `json:"action"`
+	Args   Args   `json:"args"`
+
+	// Late holds, by argument path ("app", "variables.BATCH"), the templates that
+	// need the results of earlier steps. Resolve fills them in.
+	Late map[string]string `json:"late,omitempty"`
+}
+
+// Gather says how triggers of one rule become one run.
+type Gather struct {
+	None  bool          `json:"none,omitempty"`  // every event its own run
+	Quiet time.Duration `json:"quiet,omitempty"` // start when nothing new came for so long
+	Max   time.Duration `json:"max,omitempty"`   // but no later than so long after the first; 0 = no bound
+}
+
+// Retry says how often a step's call is tried when the fault may pass.
+type Retry struct {
+	Attempts int           `json:"attempts"` // counted attempts, the first included
+	Base     time.Duration `json:"base"`     // first wait; doubles each time, with full jitter
+	Cap      time.Duration `json:"cap"`      // longest wait
+}
+
+// A Plan is what one rule asks for when one event matched it, complete and
+// independent of the configuration that made it.
+type Plan struct {
+	Tenant   string        `json:"tenant"`
+	Rule     string        `json:"rule"`
+	Key      string        `json:"key"` // runs of one rule gather by this key
+	Gather   Gather        `json:"gather"`
+	Priority int           `json:"priority"` // 0 high, 1 normal, 2 low
+	Retry    Retry         `json:"retry"`
+	Deadline time.Duration `json:"deadline"` // from the first cause to expiry
+	Steps    []Step        `json:"steps"`
+}
+
+// Apps returns the apps that the plan's steps are known to touch before any of
+// them ran: the lanes a run takes. Each appears once, in order of first use.
+func (p Plan) Apps() []string {
+	var apps []string
+	seen := map[string]bool{"": true}
+	for _, step := range p.Steps {
+		for _, app := range []string{step.Args.App, step.Args.Target} {
+			if !seen[app] {
+				seen[app] = true
+				apps = append(apps, app)
+			}
+		}
+	}
+	return apps
+}
