@@ -1,0 +1,90 @@
+package qlik
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"net/url"
+)
+
+// A Page is one answer of a listing. Next and Prev are links; give Next to the
+// query of the next call, as it is, or walk all pages with an iterator.
+type Page[T any] struct {
+	Data       []T
+	Next, Prev string // empty: there is none
+}
+
+// UnmarshalJSON reads a page. One without a list of data is an error: to take it
+// for an empty one could make a caller believe that nothing is there.
+func (p *Page[T]) UnmarshalJSON(b []byte) error {
+	var wire struct {
+		Data  *[]T `json:"data"`
+		Links struct {
+			Next, Prev Link
+		} `json:"links"`
+	}
+	if err := json.Unmarshal(b, &wire); err != nil {
+		return err
+	}
+	if wire.Data == nil {
+		return fmt.Errorf("%w: a listing without data", errUnusable)
+	}
+	p.Data, p.Next, p.Prev = *wire.Data, wire.Links.Next.Href, wire.Links.Prev.Href
+	return nil
+}
+
+// list fetches one page: the one a link of an earlier page leads to, or the
+// first one of a query.
+func list[T any](ctx context.Context, c *Client, k call, link string) (Page[T], error) {
+	var page Page[T]
+	if link != "" {
+		target, err := c.follow(k.op, link)
+		if err != nil {
+			return page, err
+		}
+		k.link = target
+	}
+	err := c.do(ctx, k, &page)
+	return page, err
+}
+
+// pages walks a listing from the page that link leads to; "" is the first one.
+func pages[T any](op string, fetch func(link string) (Page[T], error), link string) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var none T
+		for seen := map[string]bool{}; ; seen[link] = true {
+			page, err := fetch(link)
+			if err != nil {
+				yield(none, err)
+				return
+			}
+			for _, record := range page.Data {
+				if !yield(record, nil) {
+					return
+				}
+			}
+			if page.Next == "" {
+				return
+			}
+			if link = page.Next; seen[link] {
+				yield(none, &Error{Op: op, Err: fmt.Errorf("%w: the pages lead back to %q", errUnusable, link)})
+				return
+			}
+		}
+	}
+}
+
+// follow checks a link that an answer gave. Only links of the tenant itself are
+// followed, because the token goes with the request.
+func (c *Client) follow(op, link string) (*url.URL, error) {
+	u, err := url.Parse(link)
+	if err != nil {
+		return nil, invalid(op, "link %q: %v", link, err)
+	}
+	u = c.base.ResolveReference(u)
+	if u.Scheme != c.base.Scheme || u.Host != c.base.Host || u.User != nil {
+		return nil, invalid(op, "link %q leads away from the tenant %s", u.Redacted(), c.base.Host)
+	}
+	return u, nil
+}
