@@ -42,6 +42,7 @@ type BreakerConfig struct {
 
 	// Probe is one cheap call, such as GetAppsPrivileges. It is asked before
 	// the breaker opens and, once it is open, instead of every other call.
+	// Without one every failure counts, and the open time alone closes it again.
 	Probe func(context.Context) error
 
 	// OnChange is told of each change of state, one at a time and in order. It
@@ -110,7 +111,12 @@ func (b *Breaker) Probe(ctx context.Context) error {
 	case gobreaker.StateOpen:
 		return ErrOpen
 	}
-	_, err := b.cb.Execute(func() (struct{}, error) { return struct{}{}, b.probe(ctx) })
+	_, err := b.cb.Execute(func() (struct{}, error) {
+		if b.cfg.Probe == nil {
+			return struct{}{}, nil
+		}
+		return struct{}{}, b.probe(ctx)
+	})
 	return outside(err)
 }
 
@@ -155,7 +161,9 @@ func (b *Breaker) changed(_ string, from, to gobreaker.State) {
 	case gobreaker.StateClosed:
 		b.probeAt = time.Time{}
 	}
-	b.changes = append(b.changes, [2]State{stateOf(from), stateOf(to)})
+	if b.cfg.OnChange != nil {
+		b.changes = append(b.changes, [2]State{stateOf(from), stateOf(to)})
+	}
 }
 
 // tell hands the noted changes to OnChange. Whoever finds another goroutine
@@ -163,7 +171,7 @@ func (b *Breaker) changed(_ string, from, to gobreaker.State) {
 func (b *Breaker) tell() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.telling || b.cfg.OnChange == nil {
+	if b.telling {
 		return
 	}
 	b.telling = true
