@@ -1,0 +1,195 @@
+package rules
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// Limits of the arguments, as Qlik's API documents them.
+const (
+	maxVariables = 20
+	maxText      = 256
+	minWeight    = 1
+	maxWeight    = 10
+)
+
+// A signature says what an action takes and what later steps learn from it.
+type signature struct {
+	action Action
+	takes  []string // arguments, app first
+	needs  []string // those without which the action makes no sense
+	gives  []string // fields of steps.<name> once it succeeded
+}
+
+// signatures is the one table of actions: what is not in it, a rule may not do.
+func signatures() []signature {
+	return []signature{
+		{
+			action: Reload,
+			takes:  []string{"app", "partial", "variables", "weight"},
+			needs:  []string{"app"},
+			gives:  []string{"app_id", "reload_id", "status"},
+		},
+		{
+			action: Copy,
+			takes:  []string{"app", "name", "space", "description"},
+			needs:  []string{"app"},
+			gives:  []string{"app_id", "name", "space_id"},
+		},
+		{
+			action: Publish,
+			takes:  []string{"app", "space", "target", "name", "description"},
+			needs:  []string{"app", "space"},
+			gives:  []string{"app_id", "name", "space_id"},
+		},
+	}
+}
+
+// signatureOf returns the signature of action, nil when there is no such action.
+func signatureOf(action Action) *signature {
+	for _, s := range signatures() {
+		if s.action == action {
+			return &s
+		}
+	}
+	return nil
+}
+
+// actionNames returns the names of all actions, in the table's order.
+func actionNames() []string {
+	var names []string
+	for _, s := range signatures() {
+		names = append(names, string(s.action))
+	}
+	return names
+}
+
+// Results returns the fields that a step of the action leaves for later steps,
+// which read them as steps.<name>.<field>; nil when there is no such action.
+func Results(action Action) []string {
+	s := signatureOf(action)
+	if s == nil {
+		return nil
+	}
+	return s.gives
+}
+
+// A kind is the type of value that an argument takes.
+type kind string
+
+const (
+	kindText kind = "text"
+	kindFlag kind = "true or false"
+	kindInt  kind = "a whole number"
+)
+
+// kindOf returns the kind of the argument at path, such as "variables.BATCH".
+func kindOf(path string) kind {
+	switch path {
+	case "partial":
+		return kindFlag
+	case "weight":
+		return kindInt
+	default:
+		return kindText
+	}
+}
+
+const variablePrefix = "variables."
+
+// set puts value at path, and says what is wrong with it if it does not fit.
+func (a *Args) set(path string, value any) error {
+	switch kindOf(path) {
+	case kindFlag:
+		flag, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("expected true or false, got %s", describe(value))
+		}
+		a.Partial = flag
+		return nil
+	case kindInt:
+		return a.setWeight(value)
+	}
+	text, err := asText(value)
+	if err != nil {
+		return err
+	}
+	return a.setText(path, text)
+}
+
+func (a *Args) setWeight(value any) error {
+	number, ok := asInt(value)
+	if !ok {
+		return fmt.Errorf("expected a whole number, got %s", describe(value))
+	}
+	if number < minWeight || number > maxWeight {
+		return fmt.Errorf("%d is not a weight; expected %d to %d", number, minWeight, maxWeight)
+	}
+	a.Weight = int(number)
+	return nil
+}
+
+func (a *Args) setText(path, text string) error {
+	variable, isVariable := strings.CutPrefix(path, variablePrefix)
+	if !isVariable && text == "" {
+		return errors.New("is empty")
+	}
+	if path != "description" && utf8.RuneCountInString(text) > maxText {
+		return fmt.Errorf("longer than %d characters", maxText)
+	}
+	switch path {
+	case "app":
+		a.App = text
+	case "space":
+		a.Space = text
+	case "target":
+		a.Target = text
+	case "name":
+		a.Name = text
+	case "description":
+		a.Description = text
+	default:
+		if !isVariable {
+			return fmt.Errorf("no argument %q", path)
+		}
+		if a.Variables == nil {
+			a.Variables = map[string]string{}
+		}
+		a.Variables[variable] = text
+	}
+	return nil
+}
+
+// get returns the text at path, "" when it is not set or not text.
+func (a *Args) get(path string) string {
+	switch path {
+	case "app":
+		return a.App
+	case "space":
+		return a.Space
+	case "target":
+		return a.Target
+	default:
+		return ""
+	}
+}
+
+// missing returns the first argument that the step's action needs and that is
+// neither set nor waiting, "" when there is none.
+func (s *Step) missing() string {
+	signature := signatureOf(s.Action)
+	for _, path := range signature.needs {
+		if s.Args.get(path) == "" && s.Late[path] == "" {
+			return path
+		}
+	}
+	return ""
+}
+
+// takes reports whether the action has an argument of that name.
+func (s *signature) takesArgument(name string) bool {
+	return slices.Contains(s.takes, name)
+}

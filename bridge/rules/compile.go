@@ -1,0 +1,171 @@
+package rules
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"cel.dev/cel-go/cel"
+)
+
+// Defaults of a rule.
+const (
+	defaultAttempts = 8
+	defaultBase     = time.Second
+	defaultCap      = 2 * time.Minute
+	defaultDeadline = 10 * time.Hour
+	maxAttempts     = 100
+)
+
+// Compile understands the definitions, or reports every mistake in them and in
+// names at once; the Set is nil when a problem is more than a warning.
+func Compile(defs []Definition, names Names) (*Set, []Problem) {
+	l, err := newLanguage()
+	if err != nil {
+		return nil, []Problem{{Text: err.Error()}}
+	}
+	directory, problems := newDirectory(names)
+	c := &compiler{language: l, directory: directory, names: names, problems: problems}
+	set := &Set{bySource: map[string][]*rule{}, byName: map[string]*rule{}}
+	for i, def := range defs {
+		c.path = []string{"rules", strconv.Itoa(i)}
+		r := c.rule(def)
+		if _, taken := set.byName[def.Name]; taken && def.Name != "" {
+			c.reportAt([]string{"name"}, "another rule is already named %q", def.Name)
+		}
+		set.byName[r.name] = r
+		for _, source := range slices.Compact(slices.Sorted(slices.Values(def.On))) {
+			set.bySource[source] = append(set.bySource[source], r)
+		}
+	}
+	if slices.ContainsFunc(c.problems, func(p Problem) bool { return !p.Warning }) {
+		return nil, c.problems
+	}
+	return set, c.problems
+}
+
+// A compiler turns definitions into rules and keeps what it found wrong.
+type compiler struct {
+	language  *language
+	directory *directory
+	names     Names
+	path      []string // of the rule in hand
+	problems  []Problem
+}
+
+// reportAt notes a mistake at a path within the rule in hand.
+func (c *compiler) reportAt(path []string, format string, args ...any) {
+	c.problems = append(c.problems, Problem{Path: slices.Concat(c.path, path), Text: fmt.Sprintf(format, args...)})
+}
+
+func (c *compiler) report(key, format string, args ...any) {
+	c.reportAt([]string{key}, format, args...)
+}
+
+func (c *compiler) rule(def Definition) *rule {
+	r := &rule{name: def.Name, tenant: c.tenant(def.Tenant), directory: c.directory}
+	c.checkName(def.Name)
+	c.checkSources(def.On)
+	r.when = c.when(def.When)
+	r.plan = Plan{
+		Tenant:   r.tenant,
+		Rule:     r.name,
+		Gather:   c.gather(def.Gather),
+		Priority: c.priority(def.Priority),
+		Retry:    c.retry(def.Retry),
+		Deadline: c.duration(defaultDeadline, def.Deadline, "deadline"),
+	}
+	if r.plan.Gather.Max >= r.plan.Deadline || r.plan.Gather.Quiet >= r.plan.Deadline {
+		c.report("gather", "waits as long as the rule's deadline of %s; expected less", short(r.plan.Deadline))
+	}
+	r.key = c.key(def.Gather.Key)
+	r.steps = c.steps(def)
+	return r
+}
+
+// validName reports whether name fits into NATS subjects and keys.
+func validName(name string) bool {
+	return regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`).MatchString(name)
+}
+
+func (c *compiler) checkName(name string) {
+	switch {
+	case name == "":
+		c.reportAt(nil, "name is missing")
+	case !validName(name):
+		c.report("name", "%q is not a name; expected lower-case letters, digits, - and _, at most 63", name)
+	}
+}
+
+func (c *compiler) tenant(name string) string {
+	known := c.names.Tenants
+	switch {
+	case name == "" && len(known) == 1:
+		return known[0]
+	case name == "" && len(known) > 1:
+		c.reportAt(nil, "tenant is missing; there are several: %s", strings.Join(known, ", "))
+	case name != "" && !slices.Contains(known, name):
+		c.report("tenant", "%s", unknown("tenant", name, known))
+	}
+	return name
+}
+
+func (c *compiler) checkSources(sources Sources) {
+	if len(sources) == 0 {
+		c.reportAt(nil, "on is missing; expected the name of a source")
+	}
+	for i, source := range sources {
+		path := []string{"on"}
+		if len(sources) > 1 {
+			path = append(path, strconv.Itoa(i))
+		}
+		if !slices.Contains(c.names.Sources, source) {
+			c.reportAt(path, "%s", unknown("source", source, c.names.Sources))
+		}
+	}
+}
+
+func (c *compiler) when(source string) *expression {
+	return c.expression(source, "is true or false for every event", []*cel.Type{cel.BoolType}, "when")
+}
+
+func (c *compiler) key(source string) *expression {
+	return c.expression(source, "gives text, a number or a time", textTypes(), "gather", "key")
+}
+
+// expression compiles CEL that reads the event only; nil when there is none.
+func (c *compiler) expression(source, wanted string, types []*cel.Type, path ...string) *expression {
+	if source == "" {
+		return nil
+	}
+	e, err := c.language.compile(source)
+	switch {
+	case err != nil:
+		c.reportAt(path, "%s", err)
+	case len(e.steps) > 0:
+		c.reportAt(path, "reads steps, but no step has run yet; only arguments of later steps can")
+	case !fits(e.output, types):
+		c.reportAt(path, "expected an expression that %s; this gives %s: %s", wanted, e.output, shorten(source))
+	default:
+		return e
+	}
+	return nil
+}
+
+// fits reports whether an expression's type is one of types, or known only later.
+func fits(output *cel.Type, types []*cel.Type) bool {
+	if output.IsExactType(cel.DynType) {
+		return true
+	}
+	return slices.ContainsFunc(types, output.IsExactType)
+}
+
+// textTypes are the types that asText writes.
+func textTypes() []*cel.Type {
+	return []*cel.Type{
+		cel.StringType, cel.BoolType, cel.IntType, cel.UintType, cel.DoubleType, cel.TimestampType, cel.DurationType,
+	}
+}

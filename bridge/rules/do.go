@@ -1,0 +1,249 @@
+package rules
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"cel.dev/cel-go/cel"
+)
+
+// maxSteps is more than any pipeline needs, and few enough for one record.
+const maxSteps = 32
+
+// steps compiles what is listed under `do`.
+func (c *compiler) steps(def Definition) []step {
+	app, usable := c.ruleApp(def.App)
+	switch {
+	case len(def.Do) == 0:
+		c.reportAt(nil, "do is missing; expected a list of steps: %s", strings.Join(actionNames(), ", "))
+	case len(def.Do) > maxSteps:
+		c.report("do", "%d steps; at most %d", len(def.Do), maxSteps)
+	}
+	var steps []step
+	var earlier []Step
+	for i, item := range def.Do {
+		s := &stepCompiler{compiler: c, sources: def.On, earlier: earlier, path: []string{"do", strconv.Itoa(i)}, wrong: map[string]bool{"app": !usable}}
+		s.step.fixed = Step{Name: item.As, Action: Action(item.Action)}
+		if item.As == "" {
+			s.step.fixed.Name = item.Action
+		}
+		if s.checkNames(item) {
+			s.arguments(item.Args, app)
+			s.finish()
+		}
+		steps = append(steps, s.step)
+		earlier = append(earlier, s.step.fixed)
+	}
+	return steps
+}
+
+// ruleApp returns the app that steps inherit; not usable = wrong, and said so.
+func (c *compiler) ruleApp(app string) (inherited string, usable bool) {
+	t, err := c.language.template(app)
+	if err == nil && len(t.steps()) > 0 {
+		err = errors.New("reads steps, but no step has run yet; give app at the step instead")
+	}
+	if err == nil {
+		err = t.fits(kindText)
+	}
+	if err == nil && app != "" {
+		if name, ok := t.constant(); ok {
+			_, err = c.directory.app(name)
+		}
+	}
+	if err != nil {
+		c.report("app", "%s", err)
+		return "", false
+	}
+	return app, true
+}
+
+// A stepCompiler compiles one item of `do`.
+type stepCompiler struct {
+	*compiler
+	step    step
+	sources []string
+	earlier []Step
+	path    []string        // of the step's arguments, within the rule
+	wrong   map[string]bool // arguments that are a mistake already reported
+}
+
+// checkNames reports whether the step's action is known, and moves the path to
+// where its arguments are.
+func (s *stepCompiler) checkNames(item StepDefinition) bool {
+	if item.Action == "" {
+		s.reportAt(s.path, "expected a step: %s", strings.Join(actionNames(), ", "))
+		return false
+	}
+	if signatureOf(s.step.fixed.Action) == nil {
+		s.reportAt(s.at(item), "%s", unknown("action", item.Action, actionNames()))
+		return false
+	}
+	for _, key := range item.others {
+		s.reportAt(append(s.path, key), "unexpected key %q beside %s; a step is one action, with its own name under as", key, item.Action)
+	}
+	if !regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`).MatchString(s.step.fixed.Name) {
+		s.reportAt(append(s.path, "as"), "%q is not a name of a step; expected a letter, then letters, digits and _, all lower case", item.As)
+	}
+	for _, other := range s.earlier {
+		if other.Name == s.step.fixed.Name {
+			s.reportAt(s.path, "an earlier step is already named %s; give this one a name of its own, as in {%s: {}, as: again}", other.Name, item.Action)
+		}
+	}
+	s.path = s.at(item)
+	return true
+}
+
+func (s *stepCompiler) at(item StepDefinition) []string {
+	if item.short {
+		return s.path
+	}
+	return append(slices.Clone(s.path), item.Action)
+}
+
+// arguments compiles what the step says, and the app that it inherits.
+func (s *stepCompiler) arguments(args map[string]any, app string) {
+	signature := signatureOf(s.step.fixed.Action)
+	for _, name := range sortedKeys(args) {
+		path := append(slices.Clone(s.path), name)
+		switch {
+		case !signature.takesArgument(name):
+			s.reportAt(path, "%s", unknown("argument of "+string(signature.action), name, signature.takes))
+		case name == "variables":
+			s.variables(args[name], path)
+		default:
+			s.argument(name, args[name], path)
+		}
+	}
+	if _, own := args["app"]; !own && app != "" {
+		s.argument("app", app, s.path)
+	}
+}
+
+func (s *stepCompiler) variables(value any, path []string) {
+	values, ok := value.(map[string]any)
+	if !ok {
+		s.reportAt(path, "expected names and values, got %s", describe(value))
+		return
+	}
+	if len(values) > maxVariables {
+		s.reportAt(path, "%d variables; Qlik takes at most %d", len(values), maxVariables)
+	}
+	for _, name := range sortedKeys(values) {
+		at := append(slices.Clone(path), name)
+		if name == "" || utf8.RuneCountInString(name) > maxText {
+			s.reportAt(at, "the name of a variable has 1 to %d characters", maxText)
+		}
+		s.argument(variablePrefix+name, values[name], at)
+	}
+}
+
+// argument compiles one value and notes what is wrong with it.
+func (s *stepCompiler) argument(name string, value any, path []string) {
+	err := s.understand(name, value)
+	if err != nil {
+		s.wrong[name] = true
+		s.reportAt(path, "%s", err)
+	}
+}
+
+// understand takes one value: a constant, a template of the event, or one that
+// waits for earlier steps.
+func (s *stepCompiler) understand(name string, value any) error {
+	text, isText := value.(string)
+	if !isText {
+		return s.step.fixed.Args.set(name, value)
+	}
+	t, err := s.language.template(text)
+	if err != nil {
+		return err
+	}
+	if constant, ok := t.constant(); ok {
+		return s.step.fixed.Args.assign(name, constant, s.directory)
+	}
+	if err := t.fits(kindOf(name)); err != nil {
+		return err
+	}
+	references := t.steps()
+	if len(references) == 0 {
+		s.step.dynamic = append(s.step.dynamic, binding{path: name, value: t})
+		return nil
+	}
+	for _, r := range references {
+		if err := r.check(s.earlier); err != nil {
+			return err
+		}
+	}
+	if namesApp(name) && t.readsEvent() && s.narrowed() {
+		return errors.New("reads the event and earlier steps at once; its source may touch only the apps it is allowed, so let it read one of them")
+	}
+	if s.step.fixed.Late == nil {
+		s.step.fixed.Late = map[string]string{}
+	}
+	s.step.fixed.Late[name] = text
+	return nil
+}
+
+// finish checks the step as a whole, as far as it does not wait for the event.
+func (s *stepCompiler) finish() {
+	fixed := &s.step.fixed
+	isOpen := func(name string) bool {
+		return s.wrong[name] || slices.ContainsFunc(s.step.dynamic, func(b binding) bool { return b.path == name })
+	}
+	if !isOpen("app") && !isOpen("space") {
+		fixed.useDefaults(s.directory)
+	}
+	missing := fixed.missing()
+	switch {
+	case missing == "" || isOpen(missing):
+	case missing == "space" && isOpen("app"):
+		// The app that the event names may have a space of its own.
+	case missing == "space":
+		s.reportAt(s.path, "space is missing; give it here, or under publish of the app")
+	default:
+		s.reportAt(s.path, "%s is missing; give it here or at the rule", missing)
+	}
+	for _, source := range s.sources {
+		if err := s.directory.permit(source, *fixed); err != nil {
+			s.reportAt(s.path, "%s", err)
+		}
+	}
+}
+
+// narrowed reports whether a source of the rule may touch only certain apps.
+func (s *stepCompiler) narrowed() bool {
+	return slices.ContainsFunc(s.sources, func(source string) bool { return s.directory.allow[source].apps != nil })
+}
+
+// readsEvent reports whether the event decides part of the value.
+func (t *template) readsEvent() bool {
+	return slices.ContainsFunc(t.parts, func(p part) bool { return p.expression != nil && p.expression.event })
+}
+
+// fits reports why the template can never give a value of that kind.
+func (t *template) fits(k kind) error {
+	types := textTypes()
+	switch k {
+	case kindFlag:
+		types = []*cel.Type{cel.BoolType}
+	case kindInt:
+		types = []*cel.Type{cel.IntType, cel.UintType, cel.DoubleType}
+	}
+	if k != kindText && t.single() == nil {
+		return fmt.Errorf("expected %s; a template of several parts is text", k)
+	}
+	for _, part := range t.parts {
+		if part.expression == nil {
+			continue
+		}
+		if output := part.expression.output; !fits(output, types) {
+			return errors.New("expected " + string(k) + "; ${" + part.expression.source + "} gives " + output.String())
+		}
+	}
+	return nil
+}

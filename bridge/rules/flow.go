@@ -1,0 +1,91 @@
+package rules
+
+import (
+	"strconv"
+	"strings"
+	"time"
+)
+
+// duration reads a positive duration at a path of the rule in hand.
+func (c *compiler) duration(fallback time.Duration, text string, path ...string) time.Duration {
+	if text == "" {
+		return fallback
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d <= 0 {
+		c.reportAt(path, "%q is not a duration; expected a number with a unit, such as 30s, 5m or 2h", text)
+		return fallback
+	}
+	return d
+}
+
+// short writes a duration as people do: 10h, not 10h0m0s.
+func short(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}
+
+func (c *compiler) gather(def GatherDefinition) Gather {
+	gather := Gather{
+		None:  def.None,
+		Quiet: c.duration(0, def.Quiet, "gather", "quiet"),
+		Max:   c.duration(0, def.Max, "gather", "max"),
+	}
+	switch {
+	case def.Max != "" && def.Quiet == "":
+		c.reportAt([]string{"gather", "max"}, "does nothing without quiet; give both, as in {quiet: 30s, max: 5m}")
+	case gather.Max > 0 && gather.Quiet > gather.Max:
+		c.reportAt([]string{"gather", "quiet"}, "%s is longer than max (%s)", def.Quiet, def.Max)
+	case gather.Quiet > 0 && def.Max == "":
+		c.reportAt([]string{"gather", "quiet"}, "without max a steady stream of events puts the run off until its deadline")
+		c.problems[len(c.problems)-1].Warning = true
+	}
+	return gather
+}
+
+// Priorities of a plan, as Plan.Priority has them.
+const (
+	priorityHigh = iota
+	priorityNormal
+	priorityLow
+)
+
+func (c *compiler) priority(name string) int {
+	switch name {
+	case "high":
+		return priorityHigh
+	case "", "normal":
+		return priorityNormal
+	case "low":
+		return priorityLow
+	}
+	c.report("priority", "%s", unknown("priority", name, []string{"high", "normal", "low"}))
+	return priorityNormal
+}
+
+func (c *compiler) retry(def RetryDefinition) Retry {
+	retry := Retry{
+		Attempts: defaultAttempts,
+		Base:     c.duration(defaultBase, def.Base, "retry", "base"),
+		Cap:      c.duration(defaultCap, def.Cap, "retry", "cap"),
+	}
+	switch {
+	case def.Attempts < 0 || def.Attempts > maxAttempts:
+		c.reportAt([]string{"retry", "attempts"}, "%s attempts; expected 1 to %d", strconv.Itoa(def.Attempts), maxAttempts)
+	case def.Attempts > 0:
+		retry.Attempts = def.Attempts
+	}
+	if retry.Base > retry.Cap {
+		if def.Cap != "" {
+			c.reportAt([]string{"retry", "cap"}, "%s is shorter than base (%s)", def.Cap, short(retry.Base))
+		}
+		retry.Cap = retry.Base
+	}
+	return retry
+}

@@ -1,0 +1,113 @@
+package rules
+
+import (
+	"errors"
+	"fmt"
+
+	"cel.dev/cel-go/common/types"
+)
+
+// ErrNoRule is returned by Plan when the configuration has no rule of that name,
+// or no longer has it.
+var ErrNoRule = errors.New("no such rule")
+
+// A Set is a configuration's rules, compiled. It never changes and is safe for
+// concurrent use.
+type Set struct {
+	bySource map[string][]*rule
+	byName   map[string]*rule
+}
+
+// A Match is one rule that an event matched.
+type Match struct {
+	Tenant string
+	Rule   string
+}
+
+// A Note is why a rule did not match: what the event lacks, or what went wrong.
+type Note struct {
+	Rule string
+	Text string
+}
+
+// A Routing says which rules an event matched, in the order of the
+// configuration, and why others could not be evaluated.
+type Routing struct {
+	Matches []Match
+	Missing []Note // the rule's `when` reads what the event does not have
+	Errors  []Note // the rule's `when` failed, gave no bool, or was too much work
+}
+
+// Route finds the rules that the event matches. It is pure.
+func (s *Set) Route(ev Event) Routing {
+	var routing Routing
+	vars := &variables{event: &ev}
+	for _, rule := range s.bySource[ev.GatewaySource] {
+		matches, err := rule.matches(vars)
+		switch {
+		case errors.Is(err, errMissing):
+			routing.Missing = append(routing.Missing, Note{Rule: rule.name, Text: err.Error()})
+		case err != nil:
+			routing.Errors = append(routing.Errors, Note{Rule: rule.name, Text: err.Error()})
+		case matches:
+			routing.Matches = append(routing.Matches, Match{Tenant: rule.tenant, Rule: rule.name})
+		}
+	}
+	return routing
+}
+
+// Plan returns what the rule asks for when the event matched it. It returns
+// ErrNoRule when there is no such rule; every other error says that an argument
+// cannot be made of this event, now or later. The plan is the caller's own.
+func (s *Set) Plan(rule string, ev Event) (Plan, error) {
+	r, ok := s.byName[rule]
+	if !ok {
+		return Plan{}, fmt.Errorf("plan %s: %w", rule, ErrNoRule)
+	}
+	plan, err := r.planFor(&variables{event: &ev})
+	if err != nil {
+		return Plan{}, fmt.Errorf("plan %s: %w", rule, err)
+	}
+	return plan, nil
+}
+
+// A rule is a Definition that Compile understood.
+type rule struct {
+	name, tenant string
+	when         *expression // nil: the event did not fail, as far as it says
+	key          *expression // nil: only app, space and target tell runs apart
+	plan         Plan        // all but Key and Steps
+	steps        []step
+	directory    *directory
+}
+
+func (r *rule) matches(vars *variables) (bool, error) {
+	if r.when == nil {
+		outcome := vars.event.Facts.Outcome
+		return outcome == OutcomeSucceeded || outcome == "", nil
+	}
+	result, err := r.when.eval(vars)
+	if err != nil {
+		return false, err
+	}
+	matches, ok := result.(types.Bool)
+	if !ok {
+		return false, fmt.Errorf("when gave %s, expected true or false", describe(native(result)))
+	}
+	return bool(matches), nil
+}
+
+func (r *rule) planFor(vars *variables) (Plan, error) {
+	plan := r.plan
+	plan.Steps = make([]Step, len(r.steps))
+	for i := range r.steps {
+		step, err := r.steps[i].bind(vars, r.directory)
+		if err != nil {
+			return Plan{}, fmt.Errorf("step %s: %w", r.steps[i].fixed.Name, err)
+		}
+		plan.Steps[i] = step
+	}
+	key, err := r.keyFor(plan.Steps, vars)
+	plan.Key = key
+	return plan, err
+}

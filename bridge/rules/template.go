@@ -1,0 +1,160 @@
+package rules
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// A segment is a part of a template: literal text, or the CEL between ${ and }.
+type segment struct {
+	text string
+	cel  bool
+}
+
+// parseTemplate cuts text at its ${...}. `$${` stands for a literal `${`; a `}`
+// inside a CEL string or between braces of its own does not end an expression.
+func parseTemplate(text string) ([]segment, error) {
+	var segments []segment
+	var literal strings.Builder
+	flush := func() {
+		if literal.Len() > 0 {
+			segments = append(segments, segment{text: literal.String()})
+			literal.Reset()
+		}
+	}
+	for i := 0; i < len(text); {
+		switch {
+		case strings.HasPrefix(text[i:], "$${"):
+			literal.WriteString("${")
+			i += len("$${")
+		case strings.HasPrefix(text[i:], "${"):
+			length, err := expressionLength(text[i+2:])
+			if err != nil {
+				return nil, fmt.Errorf("%w at column %d", err, i+1)
+			}
+			flush()
+			segments = append(segments, segment{text: text[i+2 : i+2+length], cel: true})
+			i += 2 + length + 1
+		default:
+			literal.WriteByte(text[i])
+			i++
+		}
+	}
+	flush()
+	return segments, nil
+}
+
+var (
+	errOpen  = errors.New("${ without a closing }")
+	errEmpty = errors.New("nothing between ${ and }")
+)
+
+// expressionLength returns how far text is CEL, up to the } that closes it.
+func expressionLength(text string) (int, error) {
+	depth := 0
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case '{':
+			depth++
+		case '}':
+			if depth == 0 {
+				if strings.TrimSpace(text[:i]) == "" {
+					return 0, errEmpty
+				}
+				return i, nil
+			}
+			depth--
+		case '"', '\'':
+			i += stringLength(text, i) - 1
+		}
+	}
+	return 0, errOpen
+}
+
+// stringLength returns the length of the CEL string literal that starts at text[at].
+func stringLength(text string, at int) int {
+	quote := text[at : at+1]
+	if triple := strings.Repeat(quote, 3); strings.HasPrefix(text[at:], triple) {
+		quote = triple
+	}
+	raw := at > 0 && strings.ContainsRune("rR", rune(text[at-1]))
+	for i := at + len(quote); i < len(text); i++ {
+		if text[i] == '\\' && !raw {
+			i++
+			continue
+		}
+		if strings.HasPrefix(text[i:], quote) {
+			return i + len(quote) - at
+		}
+	}
+	return len(text) - at
+}
+
+// A template is an argument's text with its expressions compiled.
+type template struct {
+	source string
+	parts  []part
+}
+
+// A part is literal text when expression is nil.
+type part struct {
+	literal    string
+	expression *expression
+}
+
+// constant returns the text of a template without expressions.
+func (t *template) constant() (string, bool) {
+	switch {
+	case len(t.parts) == 0:
+		return "", true
+	case len(t.parts) == 1 && t.parts[0].expression == nil:
+		return t.parts[0].literal, true
+	default:
+		return "", false
+	}
+}
+
+// single returns the expression of a template that is one ${...} and nothing
+// else; such a template keeps the type of its value.
+func (t *template) single() *expression {
+	if len(t.parts) != 1 {
+		return nil
+	}
+	return t.parts[0].expression
+}
+
+// steps returns the names of the steps whose results the template reads.
+func (t *template) steps() []reference {
+	var references []reference
+	for _, part := range t.parts {
+		if part.expression != nil {
+			references = append(references, part.expression.steps...)
+		}
+	}
+	return references
+}
+
+// eval returns the template's value.
+func (t *template) eval(vars *variables) (any, error) {
+	if e := t.single(); e != nil {
+		return e.value(vars)
+	}
+	var text strings.Builder
+	for _, part := range t.parts {
+		if part.expression == nil {
+			text.WriteString(part.literal)
+			continue
+		}
+		value, err := part.expression.value(vars)
+		if err != nil {
+			return nil, err
+		}
+		inner, err := asText(value)
+		if err != nil {
+			return nil, fmt.Errorf("${%s}: %w", part.expression.source, err)
+		}
+		text.WriteString(inner)
+	}
+	return text.String(), nil
+}
