@@ -143,7 +143,7 @@ func baseURL(address string) (*url.URL, error) {
 		return nil, fmt.Errorf("tenant URL %q: %w: expected no user, query or fragment", u.Redacted(), ErrInvalid)
 	}
 	if !strings.HasSuffix(u.Path, "/api/v1") {
-		u = u.JoinPath("api", "v1")
+		u.Path, u.RawPath = u.Path+"/api/v1", ""
 	}
 	return u, nil
 }

@@ -93,5 +93,5 @@ func find[T any](list []T, id func(T) string, cursor string) (int, error) {
 			}
 		}
 	}
-	return 0, fmt.Errorf("The cursor %q is not valid any more.", cursor)
+	return 0, fmt.Errorf("the cursor %q is not valid any more", cursor)
 }

@@ -146,16 +146,6 @@ func (t *table[T]) add(id string, record T) {
 	t.order = append(t.order, id)
 }
 
-func (t *table[T]) remove(id string) {
-	delete(t.byID, id)
-	for i, other := range t.order {
-		if other == id {
-			t.order = append(t.order[:i:i], t.order[i+1:]...)
-			return
-		}
-	}
-}
-
 // all gives the records in order.
 func (t *table[T]) all() []T {
 	list := make([]T, len(t.order))
