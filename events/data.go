@@ -1,0 +1,96 @@
+package events
+
+import "time"
+
+// Causes name the events that a run was carried out for.
+type Causes struct {
+	Count int      `json:"count"`
+	First []string `json:"first"`          // ids of the first hundred
+	Last  []string `json:"last,omitempty"` // ids of the newest hundred, when there are more
+	// Sequences are the journal sequences of all of them, as long as there are at
+	// most a thousand.
+	Sequences []uint64 `json:"sequences,omitempty"`
+}
+
+// Work is what the data of every step's and run's outcome share.
+type Work struct {
+	Tenant string `json:"tenant"`
+	Run    string `json:"run"`
+	Rule   string `json:"rule"`
+	Causes Causes `json:"causes"`
+	Reason Reason `json:"reason,omitempty"`
+	Error  string `json:"error,omitempty"` // in words, with Qlik's own
+}
+
+// AppRef names an app.
+type AppRef struct {
+	ID   string `json:"id"`
+	Name string `json:"name,omitempty"`
+	Link string `json:"link,omitempty"` // to open it in a browser
+}
+
+// ReloadData is the data of reload.* outcomes.
+type ReloadData struct {
+	Work
+	Step      string    `json:"step"`
+	Attempts  int       `json:"attempts"` // calls made, reconciled ones included
+	App       AppRef    `json:"app"`
+	ReloadID  string    `json:"reload_id,omitempty"`
+	Status    string    `json:"status,omitempty"` // as Qlik spells it
+	Partial   bool      `json:"partial,omitempty"`
+	ErrorCode string    `json:"error_code,omitempty"` // Qlik's
+	Created   time.Time `json:"created,omitzero"`     // Qlik's clock
+	Started   time.Time `json:"started,omitzero"`
+	Ended     time.Time `json:"ended,omitzero"`
+	Duration  float64   `json:"duration_seconds,omitempty"` // from start to end
+}
+
+// CopyData is the data of copy.* outcomes.
+type CopyData struct {
+	Work
+	Step      string `json:"step"`
+	Attempts  int    `json:"attempts"`
+	App       AppRef `json:"app"`           // the source
+	Copy      AppRef `json:"copy,omitzero"` // what was made
+	Space     string `json:"space,omitempty"`
+	ErrorCode string `json:"error_code,omitempty"`
+}
+
+// PublishData is the data of publish.* outcomes.
+type PublishData struct {
+	Work
+	Step      string `json:"step"`
+	Attempts  int    `json:"attempts"`
+	App       AppRef `json:"app"`                // the source
+	Published AppRef `json:"published,omitzero"` // the app in the managed space
+	Space     string `json:"space,omitempty"`
+	Replaced  bool   `json:"replaced"` // the published app was there before
+	ErrorCode string `json:"error_code,omitempty"`
+}
+
+// A StepState is how one step of a run stands.
+type StepState struct {
+	Name     string `json:"name"`
+	Action   string `json:"action"`
+	State    string `json:"state"`
+	Attempts int    `json:"attempts"`
+}
+
+// RunData is the data of run.* outcomes.
+type RunData struct {
+	Work
+	State   string      `json:"state"`
+	Steps   []StepState `json:"steps"`
+	Opened  time.Time   `json:"opened"` // when its first cause was accepted
+	Started time.Time   `json:"started,omitzero"`
+	Ended   time.Time   `json:"ended,omitzero"`
+}
+
+// TenantData is the data of breaker.* and tenant.* outcomes.
+type TenantData struct {
+	Tenant string    `json:"tenant"`
+	Reason Reason    `json:"reason,omitempty"`
+	Error  string    `json:"error,omitempty"`
+	Since  time.Time `json:"since,omitzero"`    // when it was opened or held
+	Probe  time.Time `json:"probe_at,omitzero"` // when the tenant is asked again
+}

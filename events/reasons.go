@@ -1,0 +1,37 @@
+package events
+
+// A Reason says why something failed, was refused or has to wait. The list is
+// closed: reasons are metric labels, fields of events and filters of the console.
+type Reason string
+
+// Why a step or run failed or waits.
+const (
+	ReasonReloadFailed        Reason = "reload_failed"         // Qlik ended the reload FAILED
+	ReasonReloadCanceled      Reason = "reload_canceled"       // somebody canceled the reload
+	ReasonReloadExceededLimit Reason = "reload_exceeded_limit" // the reload exceeded a limit of the tenant
+	ReasonReloadGone          Reason = "reload_gone"           // Qlik knows the reload no more
+	ReasonRetriesExhausted    Reason = "retries_exhausted"     // the retry policy allows no further attempt
+	ReasonDeadline            Reason = "deadline"              // the run's deadline passed
+	ReasonUnknownOutcome      Reason = "unknown_outcome"       // whether a call took effect cannot be found out
+	ReasonBadArgument         Reason = "bad_argument"          // an argument could not be evaluated or sent
+	ReasonBadRequest          Reason = "bad_request"           // Qlik refused the request as wrong
+	ReasonUnauthorized        Reason = "unauthorized"          // Qlik refuses our credentials
+	ReasonForbidden           Reason = "forbidden"             // our Qlik user may not do this
+	ReasonFrequencyQuota      Reason = "frequency_quota"       // the app's reloads of the day are used up
+	ReasonNotFound            Reason = "not_found"             // the app or space does not exist, or not for us
+	ReasonConflict            Reason = "conflict"              // Qlik says it conflicts with what is there
+	ReasonPending             Reason = "pending"               // the app has a reload that has not ended
+	ReasonRateLimited         Reason = "rate_limited"          // too many calls
+	ReasonServerError         Reason = "server_error"          // Qlik answered 5xx
+	ReasonTimeout             Reason = "timeout"               // no answer in time
+	ReasonTransport           Reason = "transport"             // no connection, or it was cut
+	ReasonBreakerOpen         Reason = "breaker_open"          // the tenant's circuit breaker is open
+	ReasonStalled             Reason = "stalled"               // decided too long ago to be called safely
+	ReasonShutdown            Reason = "shutdown"              // the gateway stopped during the call
+)
+
+// Why an event became a dead letter.
+const (
+	ReasonUndecodable Reason = "undecodable"  // the journal's message cannot be read
+	ReasonRuleRemoved Reason = "rule_removed" // the rule it matched is gone
+)
