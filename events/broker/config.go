@@ -1,0 +1,152 @@
+package broker
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"regexp"
+	"strings"
+
+	"github.com/nats-io/nats-server/v2/server"
+)
+
+// A Config says where the broker is: embedded in this process, with its files
+// in DataDir, or an external NATS server or cluster at URL. Exactly one of the
+// two is set.
+type Config struct {
+	DataDir string // folder of the embedded server; created when missing, used by one process at a time
+	Listen  string // host:port on which others may reach the embedded server; "" = nobody may. Port 0 picks a free one
+	Users   []User // who may connect to Listen
+
+	URL       string // nats://host:port of an external server; several are separated by commas
+	Login     Login  // how the gateway proves itself to URL
+	EdgeLogin Login  // the same for the connection that reads people's subjects; empty = Login
+	TLS       TLS    // certificates for URL
+
+	Prefix       string // of streams, buckets, subjects and queue group, in upper case; default GATEWAY
+	Replicas     int    // copies of each stream and bucket on an external cluster; default 1
+	Installation string // names this installation; a store that belongs to another one is refused. "" = what the store says
+	JournalBytes int64  // size at which the journal refuses events; default: half of the usable disk, at most 8 GiB
+}
+
+// A User is somebody who may connect to the embedded server. Its publish and
+// subscribe lists are NATS subjects with wildcards; besides them it may
+// subscribe to `_INBOX.>`, which request-reply needs.
+type User struct {
+	Name      string
+	Secret    Secret
+	Publish   []string
+	Subscribe []string
+}
+
+// A Login is one way to prove oneself to an external server: a credentials
+// file, a file with the seed of an nkey, or a user with its password. The zero
+// Login connects without proof.
+type Login struct {
+	Credentials string // path of a .creds file
+	NKey        string // path of a file with an nkey's seed
+	User        string
+	Password    Secret
+}
+
+// TLS names the files that secure the connection to an external server.
+type TLS struct {
+	CA   string // certificates to trust instead of the system's
+	Cert string // client certificate, with Key
+	Key  string
+}
+
+// A Secret is a text that is never printed.
+type Secret string
+
+// String hides the secret.
+func (Secret) String() string { return "***" }
+
+// GoString hides the secret from %#v.
+func (Secret) GoString() string { return `"***"` }
+
+// MarshalText hides the secret from JSON and YAML.
+func (Secret) MarshalText() ([]byte, error) { return []byte("***"), nil }
+
+const (
+	namePattern   = `^[a-z0-9][a-z0-9_-]{0,62}$`
+	prefixPattern = `^[A-Z][A-Z0-9_]{0,31}$`
+)
+
+// Check reports every mistake in the configuration at once, each with what was
+// expected; nil means that Open can try. It touches neither disk nor network.
+func (c Config) Check() error {
+	var mistakes []error
+	wrong := func(format string, args ...any) { mistakes = append(mistakes, fmt.Errorf(format, args...)) }
+	switch {
+	case c.DataDir == "" && c.URL == "":
+		wrong("broker: set data_dir for the embedded server, or url for an external one")
+	case c.DataDir != "" && c.URL != "":
+		wrong("broker: data_dir and url are both set; keep data_dir for the embedded server or url for an external one")
+	case c.URL != "" && (c.Listen != "" || len(c.Users) > 0):
+		wrong("broker: listen and users belong to the embedded server; with url, the external server decides who may connect")
+	case c.DataDir != "" && c.Replicas > 1:
+		wrong("broker: replicas: %d needs an external cluster; the embedded server keeps one copy", c.Replicas)
+	}
+	if c.Prefix != "" && !regexp.MustCompile(prefixPattern).MatchString(c.Prefix) {
+		wrong("broker: prefix %q: expected upper-case letters, digits and underscores, such as GATEWAY", c.Prefix)
+	}
+	if c.Listen != "" {
+		if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+			wrong("broker: listen %q: expected host:port, such as 127.0.0.1:4222", c.Listen)
+		}
+		if len(c.Users) == 0 {
+			wrong("broker: listen %q lets nobody in without users; add users, or remove listen", c.Listen)
+		}
+	}
+	return errors.Join(append(mistakes, c.checkUsers()...)...)
+}
+
+// checkUsers refuses users that are unnamed, unproven, doubled, or ask for
+// subjects that are the gateway's alone.
+func (c Config) checkUsers() []error {
+	var mistakes []error
+	seen := map[string]bool{}
+	reserved := NamesFor(c.Prefix).reserved()
+	for _, user := range c.Users {
+		wrong := func(format string, args ...any) {
+			mistakes = append(mistakes, fmt.Errorf("broker: user %q: "+format, append([]any{user.Name}, args...)...))
+		}
+		if !regexp.MustCompile(namePattern).MatchString(user.Name) {
+			wrong("expected a name of lower-case letters, digits, - and _")
+		}
+		if user.Secret == "" {
+			wrong("its secret is empty")
+		}
+		if seen[user.Name] {
+			wrong("is there twice")
+		}
+		seen[user.Name] = true
+		for _, subject := range append(append([]string{}, user.Publish...), user.Subscribe...) {
+			if !server.IsValidSubject(subject) || strings.ContainsAny(subject, " \t\r\n") {
+				wrong("%q is not a NATS subject", subject)
+			}
+		}
+		for _, subject := range user.Publish {
+			if owner := owned(subject, reserved); owner != "" {
+				wrong("may not publish to %q: %s is the gateway's own; name the subjects it sends, such as %s.>", subject, owner, user.Name)
+			}
+		}
+	}
+	return mistakes
+}
+
+// owned returns the reserved subject that a publish list asks for, or "". A
+// pattern that begins with `*` is let through: it rarely means a reserved
+// subject, and the server denies those anyway.
+func owned(subject string, reserved []string) string {
+	if strings.HasPrefix(subject, "*") {
+		return ""
+	}
+	for _, owner := range reserved {
+		if server.SubjectsCollide(subject, owner) {
+			return owner
+		}
+	}
+	return ""
+}

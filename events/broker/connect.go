@@ -1,0 +1,89 @@
+package broker
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/rs/zerolog"
+)
+
+// connectWithin bounds one attempt to reach an external server.
+const connectWithin = 5 * time.Second
+
+// dial connects to the embedded server as one of the gateway's own users.
+func (e *embedded) dial(user string, secret Secret, log zerolog.Logger) (*nats.Conn, error) {
+	options := append(connectionOptions(user, log), nats.InProcessServer(e.server), nats.UserInfo(user, string(secret)))
+	conn, err := nats.Connect("", options...)
+	if err != nil {
+		return nil, fmt.Errorf("connect to embedded NATS server: %w", err)
+	}
+	return conn, nil
+}
+
+// dialExternal connects to the configured server.
+func dialExternal(cfg Config, login Login, name string, log zerolog.Logger) (*nats.Conn, error) {
+	options := connectionOptions(name, log)
+	proof, err := login.options()
+	if err != nil {
+		return nil, err
+	}
+	options = append(options, proof...)
+	if cfg.TLS.CA != "" {
+		options = append(options, nats.RootCAs(cfg.TLS.CA))
+	}
+	if cfg.TLS.Cert != "" {
+		options = append(options, nats.ClientCert(cfg.TLS.Cert, cfg.TLS.Key))
+	}
+	conn, err := nats.Connect(cfg.URL, options...)
+	if err != nil {
+		return nil, fmt.Errorf("connect to broker.url: %w (is the server up, and are the credentials and certificates right?)", err)
+	}
+	return conn, nil
+}
+
+// options returns the proof in the client's terms.
+func (l Login) options() ([]nats.Option, error) {
+	switch {
+	case l.Credentials != "":
+		return []nats.Option{nats.UserCredentials(l.Credentials)}, nil
+	case l.NKey != "":
+		option, err := nats.NkeyOptionFromSeed(l.NKey)
+		if err != nil {
+			return nil, fmt.Errorf("read broker nkey file: %w", err)
+		}
+		return []nats.Option{option}, nil
+	case l.User != "":
+		return []nats.Option{nats.UserInfo(l.User, string(l.Password))}, nil
+	}
+	return nil, nil
+}
+
+// connectionOptions keep a connection trying for ever, and let a publish fail at
+// once while there is none: what is written is awaited, so nothing may linger in
+// a buffer and arrive when its time is over.
+func connectionOptions(name string, log zerolog.Logger) []nats.Option {
+	log = log.With().Str("component", "nats").Str("connection", name).Logger()
+	return []nats.Option{
+		nats.Name("qlik-gateway " + name),
+		nats.Timeout(connectWithin),
+		nats.MaxReconnects(-1),
+		nats.ReconnectWait(250 * time.Millisecond),
+		nats.ReconnectBufSize(-1),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			if err != nil {
+				log.Warn().Err(err).Msg("broker connection lost")
+			}
+		}),
+		nats.ReconnectHandler(func(conn *nats.Conn) {
+			log.Info().Str("url", conn.ConnectedUrlRedacted()).Msg("broker connection is back")
+		}),
+		nats.ErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) {
+			event := log.Warn().Err(err)
+			if sub != nil {
+				event = event.Str("subject", sub.Subject)
+			}
+			event.Msg("broker refused or dropped something")
+		}),
+	}
+}

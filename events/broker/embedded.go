@@ -1,0 +1,143 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/rs/zerolog"
+)
+
+// Accounts of the embedded server: one owns streams and buckets and knows only
+// the gateway's own connection; people's users are in the other, which imports
+// nothing but outcomes.
+const (
+	coreAccount = "GATEWAY"
+	edgeAccount = "EDGE"
+)
+
+// startWithin bounds the start of the embedded server, in which it reads its
+// whole store.
+const startWithin = 2 * time.Minute
+
+// An embedded server and what it holds: the lock on its folder and the gate.
+type embedded struct {
+	server *server.Server
+	gate   *gate
+	lock   *dirLock
+}
+
+// startEmbedded locks the data folder and runs a server on it.
+func startEmbedded(ctx context.Context, cfg Config, log zerolog.Logger) (*embedded, error) {
+	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
+		return nil, fmt.Errorf("create broker.data_dir: %w", err)
+	}
+	lock, err := lockDir(cfg.DataDir)
+	if err != nil {
+		return nil, err
+	}
+	e := &embedded{lock: lock}
+	if err := e.start(ctx, cfg, log); err != nil {
+		e.stop()
+		return nil, err
+	}
+	return e, nil
+}
+
+func (e *embedded) start(ctx context.Context, cfg Config, log zerolog.Logger) error {
+	options, err := serverOptions(cfg)
+	if err != nil {
+		return err
+	}
+	entrance, fatal := &lateGate{}, make(chan string, 1)
+	options.CustomClientAuthentication = entrance
+	if e.server, err = server.NewServer(options); err != nil {
+		return fmt.Errorf("make embedded NATS server: %w", err)
+	}
+	e.server.SetLoggerV2(serverLog{log.With().Str("component", "nats").Logger(), fatal}, log.GetLevel() <= zerolog.TraceLevel, false, false)
+	core, err := e.server.LookupAccount(coreAccount)
+	if err != nil {
+		return fmt.Errorf("look up account %s: %w", coreAccount, err)
+	}
+	edge, err := e.server.LookupAccount(edgeAccount)
+	if err != nil {
+		return fmt.Errorf("look up account %s: %w", edgeAccount, err)
+	}
+	e.gate = newGate(cfg, core, edge)
+	entrance.gate = e.gate
+	e.server.Start()
+	return e.await(ctx, cfg, fatal)
+}
+
+// lateGate is filled between making the server, which makes the accounts, and
+// starting it.
+type lateGate struct{ *gate }
+
+// await returns once the server takes connections and its JetStream works.
+func (e *embedded) await(ctx context.Context, cfg Config, fatal <-chan string) error {
+	deadline := time.Now().Add(startWithin)
+	for !e.server.ReadyForConnections(50 * time.Millisecond) {
+		select {
+		case why := <-fatal:
+			return fmt.Errorf("start embedded NATS server in %s: %s", cfg.DataDir, why)
+		default:
+		}
+		if ctx.Err() != nil || time.Now().After(deadline) {
+			return errors.Join(fmt.Errorf("start embedded NATS server in %s: not ready in time", cfg.DataDir), ctx.Err())
+		}
+	}
+	if !e.server.JetStreamEnabled() {
+		return fmt.Errorf("start embedded NATS server in %s: its store cannot be used; look at the log and at the disk", cfg.DataDir)
+	}
+	return nil
+}
+
+// serverOptions describes the embedded server: everything is on disk before it
+// is acknowledged, and people see nothing but outcomes.
+func serverOptions(cfg Config) (*server.Options, error) {
+	options := &server.Options{}
+	events := NamesFor(cfg.Prefix).EventSubject + ".>"
+	accounts := fmt.Sprintf(`accounts {
+		%s { jetstream: enabled, exports: [{stream: %q, accounts: [%s]}] }
+		%s { imports: [{stream: {account: %s, subject: %q}}] }
+	}`, coreAccount, events, edgeAccount, edgeAccount, coreAccount, events)
+	if err := options.ProcessConfigString(accounts); err != nil {
+		return nil, fmt.Errorf("describe accounts: %w", err)
+	}
+	options.ServerName = "gateway"
+	options.NoSigs = true
+	options.JetStream = true
+	options.StoreDir = cfg.DataDir
+	options.SyncAlways = true
+	options.DontListen = cfg.Listen == ""
+	if cfg.Listen == "" {
+		return options, nil
+	}
+	host, port, err := net.SplitHostPort(cfg.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("read broker.listen: %w", err)
+	}
+	number, err := strconv.Atoi(port)
+	if err != nil {
+		return nil, fmt.Errorf("read port of broker.listen %q: %w", cfg.Listen, err)
+	}
+	options.Host, options.Port = host, number
+	if number == 0 {
+		options.Port = server.RANDOM_PORT
+	}
+	return options, nil
+}
+
+// stop shuts the server down and frees its folder. It waits for both.
+func (e *embedded) stop() {
+	if e.server != nil {
+		e.server.Shutdown()
+		e.server.WaitForShutdown()
+	}
+	e.lock.release()
+}

@@ -1,0 +1,154 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+const (
+	// DedupeWindow is how long a stream remembers message ids: a second delivery
+	// of one event within it is stored once.
+	DedupeWindow = 24 * time.Hour
+
+	unmatchedAge = 7 * 24 * time.Hour
+	outAge       = 7 * 24 * time.Hour
+	deadAge      = 30 * 24 * time.Hour
+
+	// markerAge is how long a removed key leaves a marker. More would raise the
+	// time to live of every key to it.
+	markerAge = time.Second
+
+	largestJournal = 8 << 30 // bytes
+	otherShare     = 8       // the other streams get one part in so many of the journal's size
+	smallestStream = 1 << 20 // bytes
+)
+
+// streams describes every stream and bucket of the gateway; journal is the size
+// in bytes at which the journal refuses events.
+func streams(names Names, replicas int, journal int64) []jetstream.StreamConfig {
+	kept := func(name, subject string, age time.Duration) jetstream.StreamConfig {
+		return jetstream.StreamConfig{
+			Name: name, Subjects: []string{subject + ".>"}, Replicas: replicas,
+			MaxAge: age, Discard: jetstream.DiscardOld, MaxBytes: max(journal/otherShare, smallestStream),
+			Duplicates: DedupeWindow, AllowAtomicPublish: true,
+		}
+	}
+	in := kept(names.In, names.InSubject, 0)
+	in.Description = "accepted events, one message per matched tenant"
+	in.MaxBytes, in.Discard = journal, jetstream.DiscardNew
+
+	unmatched := kept(names.Unmatched, names.UnmatchedSubject, unmatchedAge)
+	unmatched.Description = "accepted events that no rule matched"
+
+	// Subscribers of the plain subject see an outcome only after it was stored,
+	// and once: a repeated publish is dropped before it is republished.
+	out := kept(names.Out, names.OutSubject, outAge)
+	out.Description = "outcomes"
+	out.SubjectTransform = &jetstream.SubjectTransformConfig{Source: names.OutSubject + ".>", Destination: names.EventSubject + ".>"}
+	out.RePublish = &jetstream.RePublish{Source: names.EventSubject + ".>", Destination: names.EventSubject + ".>"}
+
+	dead := kept(names.Dead, names.DeadSubject, deadAge)
+	dead.Description = "what could not be decoded, planned or carried out"
+
+	ledger := bucket(names.Ledger, jetstream.FileStorage, replicas)
+	ledger.Description = "runs, epochs and cursors"
+	ledger.AllowAtomicPublish = true
+	leases := bucket(names.Leases, jetstream.MemoryStorage, replicas)
+	leases.Description = "who is active for which tenant"
+	return []jetstream.StreamConfig{in, unmatched, out, dead, ledger, leases}
+}
+
+// bucket describes the stream under a key-value bucket. It is made here and not
+// by the client's CreateKeyValue, which knows no atomic batches; and without
+// direct reads, which any replica may answer with what was true before.
+func bucket(name string, storage jetstream.StorageType, replicas int) jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name: "KV_" + name, Subjects: []string{"$KV." + name + ".>"}, Replicas: replicas, Storage: storage,
+		MaxMsgsPerSubject: 1, MaxBytes: -1, Discard: jetstream.DiscardNew,
+		AllowRollup: true, DenyDelete: true,
+		AllowMsgTTL: true, SubjectDeleteMarkerTTL: markerAge,
+	}
+}
+
+// ensure creates a stream, or brings an existing one up to what is wanted. Size
+// and age that an operator tuned stay.
+func (b *Broker) ensure(ctx context.Context, want jetstream.StreamConfig) error {
+	stream, err := b.js.Stream(ctx, want.Name)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		_, err = b.js.CreateStream(ctx, want)
+		if !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
+			return named("create stream", want.Name, err)
+		}
+		stream, err = b.js.Stream(ctx, want.Name) // another replica was faster
+	}
+	if err != nil {
+		return named("look up stream", want.Name, err)
+	}
+	have := stream.CachedInfo().Config
+	if reason := incompatible(have, want); reason != "" {
+		return fmt.Errorf("stream %s was not made by this gateway (%s): give broker.prefix another value, or remove that stream", want.Name, reason)
+	}
+	next := merge(have, want, b.cfg.JournalBytes > 0, b.cfg.Replicas > 0)
+	if reflect.DeepEqual(have, next) {
+		return nil
+	}
+	_, err = b.js.UpdateStream(ctx, next)
+	return named("update stream", want.Name, err)
+}
+
+func named(doing, name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s %s: %w", doing, name, err)
+}
+
+// incompatible says what no update can mend, or "".
+func incompatible(have, want jetstream.StreamConfig) string {
+	switch {
+	case have.Storage != want.Storage:
+		return "storage is " + have.Storage.String()
+	case have.Retention != want.Retention:
+		return "retention is " + have.Retention.String()
+	case !slices.Equal(have.Subjects, want.Subjects):
+		return fmt.Sprintf("its subjects are %q", have.Subjects)
+	}
+	return ""
+}
+
+// merge returns have with everything in it that the gateway relies on.
+func merge(have, want jetstream.StreamConfig, size, copies bool) jetstream.StreamConfig {
+	next := have
+	next.Description = want.Description
+	next.Discard, next.Duplicates = want.Discard, want.Duplicates
+	if want.MaxMsgsPerSubject > 0 {
+		next.MaxMsgsPerSubject, next.Duplicates = want.MaxMsgsPerSubject, have.Duplicates
+	}
+	if next.MaxAge > 0 { // the server wants no id to outlive its message
+		next.Duplicates = min(next.Duplicates, next.MaxAge)
+	}
+	next.AllowAtomicPublish, next.AllowRollup, next.DenyDelete = want.AllowAtomicPublish, want.AllowRollup, want.DenyDelete
+	next.AllowMsgTTL, next.SubjectDeleteMarkerTTL = want.AllowMsgTTL, want.SubjectDeleteMarkerTTL
+	next.SubjectTransform, next.RePublish = want.SubjectTransform, want.RePublish
+	if size {
+		next.MaxBytes = want.MaxBytes
+	}
+	if copies {
+		next.Replicas = want.Replicas
+	}
+	if len(want.Metadata) > 0 {
+		next.Metadata = maps.Clone(have.Metadata)
+		if next.Metadata == nil {
+			next.Metadata = map[string]string{}
+		}
+		maps.Copy(next.Metadata, want.Metadata)
+	}
+	return next
+}
