@@ -28,11 +28,19 @@ func (c *Client) read(op string, resp *http.Response, out any) error {
 	case out == nil:
 		return nil
 	}
+	if optional, ok := out.(mayBeEmpty); ok {
+		if out = optional.out; len(bytes.TrimSpace(body)) == 0 {
+			return nil
+		}
+	}
 	if err := json.Unmarshal(body, out); err != nil {
 		return c.untold(op, fmt.Errorf("read answer of status %d: %w: %v", resp.StatusCode, errUnusable, err), true)
 	}
 	return nil
 }
+
+// mayBeEmpty marks what an answer is decoded into if it has a body at all.
+type mayBeEmpty struct{ out any }
 
 // identified returns an error when an answer lacks the identifier it is about.
 func (c *Client) identified(op, id string) error {

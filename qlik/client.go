@@ -13,6 +13,7 @@ import (
 const (
 	DefaultTimeout     = 30 * time.Second
 	DefaultSlowTimeout = 10 * time.Minute
+	DefaultMaxLog      = 64 << 20
 )
 
 // A Config says where a tenant is and who calls it. Exactly one of APIKey and
@@ -30,6 +31,7 @@ type Config struct {
 
 	Timeout     time.Duration // of one call; default 30s
 	SlowTimeout time.Duration // of copy, publish, import, export and downloads; default 10m
+	MaxLog      int64         // bytes of a log that GetAppReloadLog gives; default 64 MiB
 	UserAgent   string        // default "qlikgateway"
 }
 
@@ -67,6 +69,7 @@ type Client struct {
 	operations map[string]Operation
 
 	timeout, slowTimeout time.Duration
+	maxLog               int64
 	userAgent            string
 
 	offset atomic.Int64 // Qlik's clock minus ours, in nanoseconds
@@ -91,10 +94,14 @@ func New(cfg Config) (*Client, error) {
 		operations:  map[string]Operation{},
 		timeout:     orDefault(cfg.Timeout, DefaultTimeout),
 		slowTimeout: orDefault(cfg.SlowTimeout, DefaultSlowTimeout),
+		maxLog:      cfg.MaxLog,
 		userAgent:   cfg.UserAgent,
 	}
 	if c.http.Transport == nil {
 		c.http.Transport = newTransport()
+	}
+	if c.maxLog <= 0 {
+		c.maxLog = DefaultMaxLog
 	}
 	if c.userAgent == "" {
 		c.userAgent = "qlikgateway"

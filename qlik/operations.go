@@ -81,6 +81,7 @@ func beyond() []Operation {
 	return []Operation{
 		{ID: "getMe", Method: http.MethodGet, Path: "/users/me", Class: ClassRead, Idempotent: true},
 		{ID: "listItems", Method: http.MethodGet, Path: "/items", Class: ClassRead, Idempotent: true},
+		{ID: "getAppScript", Method: http.MethodGet, Path: "/apps/{appId}/scripts/{scriptId}", Class: ClassRead, Idempotent: true},
 		{ID: "download", Method: http.MethodGet, Path: "/", Class: ClassRead, Idempotent: true, Slow: true},
 	}
 }

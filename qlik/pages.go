@@ -82,7 +82,9 @@ func (c *Client) follow(op, link string) (*url.URL, error) {
 	if err != nil {
 		return nil, invalid(op, "link %q: %v", link, err)
 	}
-	u = c.base.ResolveReference(u)
+	root := *c.base
+	root.Path += "/"
+	u = root.ResolveReference(u)
 	if u.Scheme != c.base.Scheme || u.Host != c.base.Host || u.User != nil {
 		return nil, invalid(op, "link %q leads away from the tenant %s", u.Redacted(), c.base.Host)
 	}

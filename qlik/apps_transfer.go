@@ -1,0 +1,127 @@
+package qlik
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+)
+
+// AppExport says how to export an app.
+type AppExport struct {
+	NoData bool // leave the data out
+}
+
+// ExportApp writes an app into a file on the tenant and gives the path from
+// which Download fetches it, for a while.
+func (c *Client) ExportApp(ctx context.Context, appID string, how AppExport) (path string, err error) {
+	const op = "exportApp"
+	k := call{op: op, path: []string{appID}, body: map[string]bool{"noData": how.NoData}}
+	if c.dialect == Cloud {
+		k.body, k.query = nil, url.Values{"NoData": {strconv.FormatBool(how.NoData)}}
+	}
+	resp, err := c.send(ctx, k)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if path = resp.Header.Get("Location"); path != "" {
+		return path, nil
+	}
+	var file struct {
+		DownloadPath string `json:"downloadPath"`
+	}
+	if err := c.read(op, resp, &file); err != nil {
+		return "", err
+	}
+	if file.DownloadPath == "" {
+		return "", c.untold(op, fmt.Errorf("read answer: %w: no download path", errUnusable), true)
+	}
+	return file.DownloadPath, nil
+}
+
+// Download fetches what ExportApp has written. The caller reads and closes it
+// within Config.SlowTimeout. Paths that lead to another host are refused.
+func (c *Client) Download(ctx context.Context, path string) (io.ReadCloser, error) {
+	const op = "download"
+	target, err := c.follow(op, path)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := c.send(ctx, call{op: op, link: target})
+	if err != nil {
+		return nil, err
+	}
+	return resp.Body, nil
+}
+
+// How ImportApp treats an app that is there already.
+const (
+	ImportNew         = "new"
+	ImportAutoReplace = "autoreplace"
+)
+
+// AppImport says what becomes of an imported file.
+type AppImport struct {
+	Name    string // default: the name in the file
+	SpaceID string // empty: the caller's personal space
+	Mode    string // ImportNew or ImportAutoReplace; default: left to Qlik
+}
+
+// ImportApp sends an exported file, of whatever size, and gives the app that
+// became of it. The file is read as it is sent; it is read a second time, if it
+// is an io.Seeker, when an expired token made Qlik refuse the first.
+func (c *Client) ImportApp(ctx context.Context, file io.Reader, as AppImport) (App, error) {
+	const op = "importApp"
+	if err := first(checkOneOf(op, "mode", as.Mode, "", ImportNew, ImportAutoReplace), checkLength(op, "name", as.Name)); err != nil {
+		return App{}, err
+	}
+	if file == nil {
+		return App{}, invalid(op, "a file is required")
+	}
+	mode := as.Mode
+	if c.dialect == Cloud {
+		mode = strings.ToUpper(mode)
+	}
+	stream := &upload{file: file}
+	defer stream.stop()
+	return c.app(ctx, call{op: op, stream: stream, query: url.Values{"name": {as.Name}, "spaceId": {as.SpaceID}, "mode": {mode}}})
+}
+
+// An upload is a file on its way. net/http may go on reading a request's body
+// for a moment after the answer came: an upload lets it no further than a call
+// lasts, and never closes what belongs to the caller.
+type upload struct {
+	file    io.Reader
+	reading sync.Mutex
+	stopped atomic.Bool
+}
+
+func (u *upload) Read(b []byte) (int, error) {
+	u.reading.Lock()
+	defer u.reading.Unlock()
+	if u.stopped.Load() {
+		return 0, http.ErrBodyReadAfterClose
+	}
+	return u.file.Read(b)
+}
+
+func (u *upload) stop() { u.stopped.Store(true) }
+
+// Seek goes back in the file, if it is one that can.
+func (u *upload) Seek(offset int64, whence int) (int64, error) {
+	u.reading.Lock()
+	defer u.reading.Unlock()
+	s, ok := u.file.(io.Seeker)
+	if !ok {
+		return 0, fmt.Errorf("seek file: %w", errors.ErrUnsupported)
+	}
+	return s.Seek(offset, whence)
+}
+
