@@ -1,0 +1,143 @@
+package ingress
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/qlikgateway/gateway/bridge/rules"
+)
+
+// A Preset is what the gateway knows of one kind of sender: how it proves
+// itself, and how to read its body. Every list of templates holds alternatives,
+// best first; the first whose values are all there is used.
+type Preset struct {
+	Name   string   // as written in the configuration
+	Title  string   // as the vendor writes it
+	Verify Verifier // unless the source says otherwise
+
+	ID      []string // of the event, and what makes two deliveries one; none complete = every delivery is new
+	Type    []string // CloudEvents attributes
+	Source  []string // values in it are escaped as parts of a path
+	Subject []string
+	Time    []string // RFC 3339
+
+	CloudEvent bool // the body is a CloudEvent, whatever its media type says; only the facts are read
+
+	Outcome Verdict
+	Job     []string // facts for rules
+	JobID   []string
+	RunID   []string
+}
+
+// A Verdict reads from one value of a body how the sender's job ended. Any
+// other value, or none, is rules.OutcomeOther.
+type Verdict struct {
+	Of        string // template
+	Succeeded []string
+	Failed    []string
+}
+
+// LookupPreset returns the preset of a name. It is false when there is none.
+func LookupPreset(name string) (Preset, bool) {
+	all := Presets()
+	i := slices.IndexFunc(all, func(p Preset) bool { return p.Name == name })
+	if i < 0 {
+		return Preset{}, false
+	}
+	return all[i], true
+}
+
+// A reading is a preset with its templates parsed.
+type reading struct {
+	cloudEvent bool
+	verdict    Verdict
+	of         template
+	fields     map[string][]template
+}
+
+// reading parses the preset's templates; a mistake in one names its field.
+func (p Preset) reading() (*reading, error) {
+	r := &reading{cloudEvent: p.CloudEvent, verdict: p.Outcome, fields: map[string][]template{}}
+	texts := map[string][]string{
+		"id": p.ID, "type": p.Type, "source": p.Source, "subject": p.Subject, "time": p.Time,
+		"job": p.Job, "job_id": p.JobID, "run_id": p.RunID, "outcome": {p.Outcome.Of},
+	}
+	for field, alternatives := range texts {
+		for _, text := range alternatives {
+			t, err := parseTemplate(text)
+			if err != nil {
+				return nil, fmt.Errorf("%s %q: %w", field, text, err)
+			}
+			if slices.ContainsFunc(t, func(p piece) bool { return p.raw }) {
+				return nil, fmt.Errorf("%s %q: expected {body.path}, not the whole body", field, text)
+			}
+			r.fields[field] = append(r.fields[field], t)
+		}
+	}
+	r.of = r.fields["outcome"][0]
+	return r, nil
+}
+
+// first fills the first alternative of a field that is complete.
+func (r *reading) first(field string, h http.Header, body any) string {
+	var escape func(string) string
+	if field == "source" {
+		escape = url.PathEscape
+	}
+	for _, t := range r.fields[field] {
+		if text, ok := t.fill(h, body, escape); ok {
+			return text
+		}
+	}
+	return ""
+}
+
+// facts are what rules get to see of the body in words of our own.
+func (r *reading) facts(h http.Header, body any) rules.Facts {
+	f := rules.Facts{
+		Outcome: rules.OutcomeOther,
+		Job:     r.first("job", h, body),
+		JobID:   r.first("job_id", h, body),
+		RunID:   r.first("run_id", h, body),
+	}
+	value, _ := r.of.fill(h, body, nil)
+	switch {
+	case slices.Contains(r.verdict.Succeeded, value):
+		f.Outcome = rules.OutcomeSucceeded
+	case slices.Contains(r.verdict.Failed, value):
+		f.Outcome = rules.OutcomeFailed
+	}
+	return f
+}
+
+// moment returns when the sender says it happened, or when it arrived.
+func (r *reading) moment(h http.Header, body any, arrived time.Time) time.Time {
+	if t, err := time.Parse(time.RFC3339Nano, r.first("time", h, body)); err == nil {
+		return t.UTC()
+	}
+	return arrived.UTC()
+}
+
+// decodeBody reads one JSON value with its numbers as they are written, so that
+// no digit of an id is lost.
+func decodeBody(body []byte) (any, error) {
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.UseNumber()
+	var value any
+	if err := dec.Decode(&value); err != nil {
+		if err == io.EOF {
+			return nil, fmt.Errorf("the body is empty, expected JSON")
+		}
+		return nil, fmt.Errorf("the body is not JSON: %w", err)
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return nil, fmt.Errorf("the body has more after its JSON value, at byte %d", dec.InputOffset())
+	}
+	return value, nil
+}

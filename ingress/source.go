@@ -1,0 +1,227 @@
+package ingress
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/qlikgateway/gateway/bridge/rules"
+)
+
+// EventsSource is the name of the source behind POST /events.
+const EventsSource = "events"
+
+// ReservedSource names the gateway's own outcomes in rules; nobody else may send
+// under it.
+const ReservedSource = "gateway"
+
+const shortSecret = 16 // characters; shorter secrets are worth a warning
+
+// A Source says who may send events, and how they prove it.
+type Source struct {
+	Name    string
+	Preset  string   // name of a preset; "" = CloudEvents, or any body
+	Verify  Verifier // empty = the preset's
+	Secrets []string // every one is live
+	NATS    *Subject // nil = HTTP only
+}
+
+// A Subject is where a source listens on NATS. Who may publish there is proven
+// by the NATS server.
+type Subject struct {
+	Subject string // may have wildcards
+	Queue   string // replicas share a queue group; "" = gateway-<source>
+}
+
+// Sources are the configured sources, ready for use.
+type Sources struct {
+	byName map[string]*source
+}
+
+// source is a Source with everything parsed.
+type source struct {
+	name    string
+	proof   proof // nil = not reachable over HTTP
+	preset  string
+	reading *reading // nil = no preset
+	nats    *Subject
+}
+
+// Compile understands the configured sources. It reports every mistake at once;
+// Sources are nil when one of them is more than a warning.
+func Compile(definitions []Source) (*Sources, []rules.Problem) {
+	c := compiler{sources: &Sources{byName: map[string]*source{}}}
+	for _, definition := range definitions {
+		c.add(definition)
+	}
+	c.overlaps()
+	if slices.ContainsFunc(c.problems, func(p rules.Problem) bool { return !p.Warning }) {
+		return nil, c.problems
+	}
+	return c.sources, c.problems
+}
+
+// compiler gathers sources and what is wrong with them.
+type compiler struct {
+	sources  *Sources
+	problems []rules.Problem
+}
+
+func (c *compiler) report(warning bool, text string, path ...string) {
+	c.problems = append(c.problems, rules.Problem{Path: append([]string{"sources"}, path...), Text: text, Warning: warning})
+}
+
+func (c *compiler) add(d Source) {
+	s := &source{name: d.Name, preset: d.Preset}
+	if !regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`).MatchString(d.Name) {
+		c.report(false, "expected a name of lower-case letters, digits, - and _, at most 63", d.Name)
+	}
+	if d.Name == ReservedSource {
+		c.report(false, "this name stands for the gateway's own outcomes, expected another", d.Name)
+	}
+	if _, twice := c.sources.byName[d.Name]; twice {
+		c.report(false, "this name is taken by another source", d.Name)
+	}
+	if verify, ok := c.addPreset(s, d); ok {
+		c.addProof(s, d, verify)
+	}
+	c.addSubject(s, d)
+	c.sources.byName[d.Name] = s
+}
+
+// addPreset sets the preset and returns the verifier that holds for the source.
+// It is false when there is no such preset.
+func (c *compiler) addPreset(s *source, d Source) (Verifier, bool) {
+	if d.Preset == "" {
+		return d.Verify, true
+	}
+	preset, ok := LookupPreset(d.Preset)
+	if !ok {
+		var names []string
+		for _, p := range Presets() {
+			names = append(names, p.Name)
+		}
+		c.report(false, fmt.Sprintf("expected one of %s, got %q", strings.Join(names, ", "), d.Preset), d.Name, "preset")
+		return Verifier{}, false
+	}
+	var err error
+	if s.reading, err = preset.reading(); err != nil {
+		c.report(false, err.Error(), d.Name, "preset")
+	}
+	if d.Verify.given() || d.NATS != nil && len(d.Secrets) == 0 { // without a secret, only over NATS
+		return d.Verify, true
+	}
+	return preset.Verify, true
+}
+
+func (c *compiler) addProof(s *source, d Source, verify Verifier) {
+	if !verify.given() {
+		if d.NATS == nil {
+			c.report(false, "expected how the sender proves itself: preset and secret, verify and secret, or nats", d.Name)
+		} else if len(d.Secrets) > 0 {
+			c.report(false, "this secret proves nothing: add verify, or remove it", d.Name, "secret")
+		}
+		return
+	}
+	p, err := verify.proof(d.Secrets)
+	if err != nil {
+		path := []string{d.Name}
+		if d.Verify.given() && !errors.Is(err, errNoSecret) {
+			path = append(path, "verify")
+		}
+		c.report(false, err.Error(), path...)
+		return
+	}
+	s.proof = p
+	if verify.None {
+		c.report(true, "anybody who reaches this address may send events", d.Name, "verify")
+		if len(d.Secrets) > 0 {
+			c.report(false, "this secret proves nothing under verify: none", d.Name, "secret")
+		}
+		return
+	}
+	for _, secret := range d.Secrets {
+		if len(secret) < shortSecret {
+			c.report(true, fmt.Sprintf("a secret is shorter than %d characters: it can be guessed", shortSecret), d.Name, "secret")
+		}
+	}
+}
+
+func (c *compiler) addSubject(s *source, d Source) {
+	if d.NATS == nil {
+		return
+	}
+	subject := *d.NATS
+	if subject.Queue == "" {
+		subject.Queue = "gateway-" + d.Name
+	}
+	if err := checkSubject(subject.Subject); err != nil {
+		c.report(false, err.Error(), d.Name, "nats", "subject")
+	}
+	if strings.ContainsAny(subject.Queue, " \t\r\n") {
+		c.report(false, "expected a queue group without spaces", d.Name, "nats", "queue")
+	}
+	s.nats = &subject
+}
+
+// overlaps reports sources that would take each other's messages: NATS gives a
+// message to one subscription of a queue group, whatever the subjects.
+func (c *compiler) overlaps() {
+	listening := c.sources.listening()
+	for i, a := range listening {
+		for _, b := range listening[:i] {
+			if a.nats.Queue == b.nats.Queue && collide(a.nats.Subject, b.nats.Subject) {
+				text := fmt.Sprintf("source %s listens on %s in the same queue group, so each message would reach only one of them: give each its own", b.name, b.nats.Subject)
+				c.report(false, text, a.name, "nats", "queue")
+			}
+		}
+	}
+}
+
+// listening returns the sources on NATS, by name.
+func (s *Sources) listening() []*source {
+	var all []*source
+	for _, source := range s.byName {
+		if source.nats != nil {
+			all = append(all, source)
+		}
+	}
+	slices.SortFunc(all, func(a, b *source) int { return strings.Compare(a.name, b.name) })
+	return all
+}
+
+// checkSubject refuses a subject that NATS does not know, or that is the
+// gateway's or the server's own.
+func checkSubject(subject string) error {
+	tokens := strings.Split(subject, ".")
+	for i, token := range tokens {
+		if token == "" || strings.ContainsAny(token, " \t\r\n") || token == ">" && i != len(tokens)-1 {
+			return fmt.Errorf("expected a NATS subject such as etl.*.done, got %q", subject)
+		}
+	}
+	for _, own := range []string{"gateway.>", "qlik.events.>", "_INBOX.>"} {
+		if collide(subject, own) {
+			return fmt.Errorf("%q reaches into %s, which is not for senders", subject, own)
+		}
+	}
+	if strings.HasPrefix(subject, "$") {
+		return fmt.Errorf("%q is one of the NATS server's own subjects", subject)
+	}
+	return nil
+}
+
+// collide reports whether one message could match both subjects.
+func collide(a, b string) bool {
+	x, y := strings.Split(a, "."), strings.Split(b, ".")
+	for i := range min(len(x), len(y)) {
+		if x[i] == ">" || y[i] == ">" {
+			return true
+		}
+		if x[i] != y[i] && x[i] != "*" && y[i] != "*" {
+			return false
+		}
+	}
+	return len(x) == len(y)
+}

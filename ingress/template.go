@@ -1,0 +1,128 @@
+package ingress
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// A template is text with {body}, {body.path.to.value} and {header.Name} in it:
+// what a signature covers, or how a preset makes an id of a sender's body.
+type template []piece
+
+// A piece of a template is a literal text, the raw body, a value in the JSON
+// body, or a header.
+type piece struct {
+	text   string   // literal
+	header string   // name of the header
+	raw    bool     // the body as received
+	path   []string // keys and indexes into the JSON body
+}
+
+// parseTemplate reads a template and says what is wrong with it.
+func parseTemplate(text string) (template, error) {
+	var t template
+	for text != "" {
+		open := strings.IndexByte(text, '{')
+		if open < 0 {
+			return append(t, piece{text: text}), nil
+		}
+		if open > 0 {
+			t = append(t, piece{text: text[:open]})
+		}
+		name, rest, closed := strings.Cut(text[open+1:], "}")
+		if !closed {
+			return nil, errors.New(`"{" has no "}"`)
+		}
+		p, err := parsePiece(name)
+		if err != nil {
+			return nil, err
+		}
+		t, text = append(t, p), rest
+	}
+	return t, nil
+}
+
+func parsePiece(name string) (piece, error) {
+	if name == "body" {
+		return piece{raw: true}, nil
+	}
+	if header, ok := strings.CutPrefix(name, "header."); ok && header != "" {
+		return piece{header: header}, nil
+	}
+	if path, ok := strings.CutPrefix(name, "body."); ok && path != "" {
+		return piece{path: strings.Split(path, ".")}, nil
+	}
+	return piece{}, fmt.Errorf("expected {body}, {body.path} or {header.Name}, got {%s}", name)
+}
+
+// fill puts a delivery's values in the template's places, each passed through
+// escape when there is one. It is false when a value is missing: a template is
+// used whole or not at all.
+func (t template) fill(h http.Header, body any, escape func(string) string) (string, bool) {
+	var out strings.Builder
+	for _, p := range t {
+		value, ok := p.text, true
+		switch {
+		case p.header != "":
+			value, ok = single(h, p.header)
+		case p.path != nil:
+			value, ok = scalar(dig(body, p.path))
+		}
+		if !ok {
+			return "", false
+		}
+		if escape != nil && p.text == "" {
+			value = escape(value)
+		}
+		out.WriteString(value)
+	}
+	return out.String(), out.Len() > 0
+}
+
+// single returns the value of a header that is there exactly once. A header
+// that comes twice is read differently by different programs, so it counts as
+// missing.
+func single(h http.Header, name string) (string, bool) {
+	values := h.Values(name)
+	if len(values) != 1 {
+		return "", false
+	}
+	return values[0], values[0] != ""
+}
+
+// dig follows keys and array indexes into a decoded JSON value.
+func dig(value any, path []string) any {
+	for _, key := range path {
+		switch v := value.(type) {
+		case map[string]any:
+			value = v[key]
+		case []any:
+			i, err := strconv.Atoi(key)
+			if err != nil || i < 0 || i >= len(v) {
+				return nil
+			}
+			value = v[i]
+		default:
+			return nil
+		}
+	}
+	return value
+}
+
+// scalar returns a JSON value as text, so that 7 and "7" are the same id. It is
+// false for an empty string, null, an object or an array.
+func scalar(value any) (string, bool) {
+	switch v := value.(type) {
+	case string:
+		return v, v != ""
+	case json.Number:
+		return v.String(), true
+	case bool:
+		return strconv.FormatBool(v), true
+	}
+	return "", false
+}
