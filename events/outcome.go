@@ -21,6 +21,7 @@ type Head struct {
 	Subject       string    `json:"subject,omitempty"` // CloudEvents subject: what it is about
 	Key           string    `json:"key,omitempty"`     // last token of the NATS subject: app id, run id, or ""
 	Time          time.Time `json:"time"`
+	Rule          string    `json:"rule,omitempty"`           // of the run, so that chains can name it
 	CausationID   string    `json:"causation_id,omitempty"`   // id of the newest event that caused it
 	CorrelationID string    `json:"correlation_id,omitempty"` // the run
 	TraceParent   string    `json:"trace_parent,omitempty"`

@@ -1,9 +1,15 @@
 package events
 
+import (
+	"strings"
+
+	"github.com/qlikgateway/gateway/schemas"
+)
+
 // TypePrefix begins the type of every event that the gateway itself publishes.
 const TypePrefix = "io.qlikgateway.v1."
 
-// The types of events that tell how work ended or goes on.
+// The types of events that tell how work ended or goes on; see Catalog.
 const (
 	TypeReloadQueued        = TypePrefix + "reload.queued"
 	TypeReloadStarted       = TypePrefix + "reload.started"
@@ -25,3 +31,75 @@ const (
 	TypeTenantHeld          = TypePrefix + "tenant.held"
 	TypeTenantReleased      = TypePrefix + "tenant.released"
 )
+
+// A Kind is one type of event that the gateway publishes.
+type Kind struct {
+	Type     string // the CloudEvents type
+	Schema   string // name of the JSON Schema of its data, one of schemas.Events
+	Data     any    // zero value of the Go type of its data
+	Key      string // what the last token of its subject is: app, run, or "" for none
+	Progress bool   // tells that something goes on, not how it ended
+	When     string // when it is sent
+}
+
+// Noun returns what the event is about, such as reload.
+func (k Kind) Noun() string {
+	noun, _, _ := strings.Cut(strings.TrimPrefix(k.Type, TypePrefix), ".")
+	return noun
+}
+
+// Participle returns what became of it, such as succeeded.
+func (k Kind) Participle() string {
+	_, participle, _ := strings.Cut(strings.TrimPrefix(k.Type, TypePrefix), ".")
+	return participle
+}
+
+// DataSchema returns the CloudEvents attribute dataschema, which is the $id of
+// the JSON Schema.
+func (k Kind) DataSchema() string { return schemas.EventID(k.Schema) }
+
+// Catalog lists every type of event that the gateway publishes by itself. All
+// that documents or checks them is made from this list.
+func Catalog() []Kind {
+	return []Kind{
+		{TypeReloadQueued, "reload", ReloadData{}, "app", true, "Qlik accepted the reload and queued it"},
+		{TypeReloadStarted, "reload", ReloadData{}, "app", true, "Qlik began the reload"},
+		{TypeReloadSucceeded, "reload", ReloadData{}, "app", false, "the reload ended SUCCEEDED"},
+		{TypeReloadFailed, "reload", ReloadData{}, "app", false, "the reload ended FAILED, or could not be started"},
+		{TypeReloadCanceled, "reload", ReloadData{}, "app", false, "the reload ended CANCELED"},
+		{TypeReloadExceededLimit, "reload", ReloadData{}, "app", false, "the reload ended EXCEEDED_LIMIT"},
+		{TypeCopySucceeded, "copy", CopyData{}, "app", false, "the app was copied"},
+		{TypeCopyFailed, "copy", CopyData{}, "app", false, "the app could not be copied"},
+		{TypePublishSucceeded, "publish", PublishData{}, "app", false, "the app was published, or the published app replaced"},
+		{TypePublishFailed, "publish", PublishData{}, "app", false, "the app could not be published"},
+		{TypeRunSucceeded, "run", RunData{}, "run", false, "every step of the run succeeded"},
+		{TypeRunFailed, "run", RunData{}, "run", false, "a step of the run failed for good"},
+		{TypeRunCanceled, "run", RunData{}, "run", false, "the run was canceled"},
+		{TypeRunExpired, "run", RunData{}, "run", false, "the run's deadline passed"},
+		{TypeRunHeld, "run", RunData{}, "run", false, "whether a call took effect cannot be found out: somebody has to look, or the deadline ends the run"},
+		{TypeBreakerOpened, "tenant", TenantData{}, "", false, "Qlik fails for the whole tenant: calls wait, nothing is lost"},
+		{TypeBreakerClosed, "tenant", TenantData{}, "", false, "Qlik answers again: waiting calls go out"},
+		{TypeTenantHeld, "tenant", TenantData{}, "", false, "Qlik refuses the gateway's credentials: calls wait, nothing is lost"},
+		{TypeTenantReleased, "tenant", TenantData{}, "", false, "Qlik accepts the gateway's credentials again"},
+	}
+}
+
+// kindNamed finds a type in the catalog.
+func kindNamed(name string) (Kind, bool) {
+	for _, kind := range Catalog() {
+		if kind.Type == name {
+			return kind, true
+		}
+	}
+	return Kind{}, false
+}
+
+// schemaOf returns the dataschema of a type, "" for one that is not the
+// gateway's own.
+func schemaOf(name string) string {
+	kind, known := kindNamed(name)
+	if !known {
+		return ""
+	}
+	return kind.DataSchema()
+}

@@ -1,0 +1,132 @@
+package events
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/synadia-io/orbit.go/jetstreamext"
+)
+
+// largestBatch is how many messages the broker takes in one atomic batch.
+const largestBatch = 1000
+
+// JournalConfig names the streams of the journal; see broker.Names.
+type JournalConfig struct {
+	In, Unmatched               string // streams
+	InSubject, UnmatchedSubject string // their subjects, without what follows
+}
+
+// A Journal keeps accepted events in the order in which they came, until every
+// tenant whose rules they matched has taken them up.
+type Journal struct {
+	js  jetstream.JetStream
+	cfg JournalConfig
+}
+
+// NewJournal returns the journal on existing streams.
+func NewJournal(js jetstream.JetStream, cfg JournalConfig) *Journal {
+	return &Journal{js: js, cfg: cfg}
+}
+
+// A Target is a tenant with those of its rules that an event matched.
+type Target struct {
+	Tenant string
+	Rules  []string
+}
+
+// A Receipt says what became of an Arrival.
+type Receipt struct {
+	Duplicate bool // it was stored before, for every target; nothing was added
+}
+
+// Append stores an event for every target at once, or without targets among the
+// events that no rule matched, and returns when it is safe. revision numbers the
+// configuration that chose the targets. Its errors wrap ErrFull, ErrUnavailable
+// or ErrTooLarge.
+func (j *Journal) Append(ctx context.Context, a Arrival, targets []Target, revision uint64) (Receipt, error) {
+	a = a.identified()
+	template, err := a.message()
+	if err != nil {
+		return Receipt{}, err
+	}
+	if len(targets) == 0 {
+		targets = []Target{{}}
+	}
+	msgs := make([]*nats.Msg, len(targets))
+	for i, target := range targets {
+		msgs[i] = j.address(template, a, target, revision)
+	}
+	receipt, err := j.store(ctx, msgs)
+	return receipt, classify("append event", err)
+}
+
+// store publishes the messages as one atomic batch where it can. A batch is
+// refused as a whole when one of its ids is known, or when too many are under
+// way; then each message is published by itself, and what is known is dropped.
+func (j *Journal) store(ctx context.Context, msgs []*nats.Msg) (Receipt, error) {
+	if len(msgs) > 1 && len(msgs) <= largestBatch {
+		_, err := jetstreamext.PublishMsgBatch(ctx, j.js, msgs)
+		if err == nil || !hasCode(err, codeDuplicateInBatch, codeTooManyBatches) {
+			return Receipt{}, err
+		}
+	}
+	receipt := Receipt{Duplicate: true}
+	for _, msg := range msgs {
+		for _, header := range []string{jetstreamext.BatchIDHeader, jetstreamext.BatchSeqHeader, jetstreamext.BatchCommitHeader} {
+			msg.Header.Del(header)
+		}
+		ack, err := j.js.PublishMsg(ctx, msg)
+		if err != nil {
+			return Receipt{}, err
+		}
+		receipt.Duplicate = receipt.Duplicate && ack.Duplicate
+	}
+	return receipt, nil
+}
+
+// Last returns the sequence of the newest event stored for the tenant, 0 when
+// there is none.
+func (j *Journal) Last(ctx context.Context, tenant string) (uint64, error) {
+	stream, err := j.js.Stream(ctx, j.cfg.In)
+	if err != nil {
+		return 0, classify("find end of journal", err)
+	}
+	msg, err := stream.GetLastMsgForSubject(ctx, j.filter(tenant))
+	if hasCode(err, jetstream.JSErrCodeMessageNotFound) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, classify("find end of journal", err)
+	}
+	return msg.Sequence, nil
+}
+
+// Created returns when the journal was made. Together with a sequence it names
+// one event for ever, even when the store is replaced.
+func (j *Journal) Created(ctx context.Context) (time.Time, error) {
+	stream, err := j.js.Stream(ctx, j.cfg.In)
+	if err != nil {
+		return time.Time{}, classify("find age of journal", err)
+	}
+	return stream.CachedInfo().Created, nil
+}
+
+// Entry returns the event at a sequence of the journal. It is
+// jetstream.ErrMsgNotFound when it was purged.
+func (j *Journal) Entry(ctx context.Context, sequence uint64) (Entry, error) {
+	stream, err := j.js.Stream(ctx, j.cfg.In)
+	if err != nil {
+		return Entry{}, classify(fmt.Sprintf("read event %d of journal", sequence), err)
+	}
+	raw, err := stream.GetMsg(ctx, sequence)
+	if err != nil {
+		return Entry{}, fmt.Errorf("read event %d of journal: %w", sequence, err)
+	}
+	return j.decode(stored{subject: raw.Subject, sequence: raw.Sequence, time: raw.Time, header: raw.Header, body: raw.Data}), nil
+}
+
+// filter is the subject of everything stored for a tenant.
+func (j *Journal) filter(tenant string) string { return j.cfg.InSubject + "." + Token(tenant) + ".>" }

@@ -1,0 +1,122 @@
+package events
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	cloudevents "github.com/cloudevents/sdk-go/v2/event"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// publishWithin bounds a Publish whose context has no nearer deadline.
+const publishWithin = 10 * time.Second
+
+// PublisherConfig says where outcomes go and who tells them.
+type PublisherConfig struct {
+	Subject string // outcomes go to <Subject>.<tenant>.<noun>.<participle>.<key>; see broker.Names
+	Source  string // the CloudEvents source is <Source>/<tenant>; default /qlikgateway
+}
+
+// A Publisher tells outcomes.
+type Publisher struct {
+	js  jetstream.JetStream
+	cfg PublisherConfig
+}
+
+// NewPublisher returns a publisher to an existing stream.
+func NewPublisher(js jetstream.JetStream, cfg PublisherConfig) *Publisher {
+	if cfg.Source == "" {
+		cfg.Source = "/qlikgateway"
+	}
+	return &Publisher{js: js, cfg: cfg}
+}
+
+// Publish tells outcomes in their order and returns when the broker has stored
+// all of them. After an error some may have been stored; telling all of them
+// again is right, since what was told under its id before is not told twice.
+// Errors wrap ErrFull, ErrUnavailable or ErrTooLarge.
+func (p *Publisher) Publish(ctx context.Context, outcomes ...Outcome) error {
+	ctx, cancel := context.WithTimeout(ctx, publishWithin)
+	defer cancel()
+	acks := make([]jetstream.PubAckFuture, 0, len(outcomes))
+	for _, outcome := range outcomes {
+		msg, err := p.message(outcome)
+		if err != nil {
+			return err
+		}
+		ack, err := p.js.PublishMsgAsync(msg, jetstream.WithStallWait(publishWithin))
+		if err != nil {
+			return classify("publish outcome "+outcome.ID, err)
+		}
+		acks = append(acks, ack)
+	}
+	var errs []error
+	for i, ack := range acks {
+		select {
+		case <-ack.Ok():
+		case err := <-ack.Err():
+			errs = append(errs, classify("publish outcome "+outcomes[i].ID, err))
+		case <-ctx.Done():
+			return errors.Join(append(errs, classify("publish outcome "+outcomes[i].ID, ctx.Err()))...)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// message returns the outcome as a structured CloudEvent.
+func (p *Publisher) message(outcome Outcome) (*nats.Msg, error) {
+	event, err := outcome.CloudEvent(p.cfg.Source)
+	if err != nil {
+		return nil, err
+	}
+	body, err := json.Marshal(event)
+	if err != nil {
+		return nil, fmt.Errorf("encode outcome %s: %w", outcome.ID, err)
+	}
+	msg := nats.NewMsg(p.cfg.Subject + "." + outcome.subject())
+	msg.Header.Set(headerContentType, MediaEvent)
+	msg.Header.Set(jetstream.MsgIDHeader, outcome.ID)
+	msg.Data = body
+	return msg, nil
+}
+
+// subject returns `<tenant>.<noun>.<participle>.<key>`; a type that is not the
+// gateway's own is `<tenant>.custom.<type with _>.-`.
+func (o Outcome) subject() string {
+	noun, participle, ok := strings.Cut(strings.TrimPrefix(o.Type, TypePrefix), ".")
+	if !ok || !strings.HasPrefix(o.Type, TypePrefix) {
+		return Token(o.Tenant) + ".custom." + Token(strings.ReplaceAll(o.Type, ".", "_")) + "." + emptyToken
+	}
+	return strings.Join([]string{Token(o.Tenant), noun, participle, Token(o.Key)}, ".")
+}
+
+// CloudEvent returns the outcome as it is told, of source `<source>/<tenant>`.
+func (o Outcome) CloudEvent(source string) (cloudevents.Event, error) {
+	event := cloudevents.New(cloudevents.CloudEventsVersionV1)
+	event.SetID(o.ID)
+	event.SetSource(source + "/" + o.Tenant)
+	event.SetType(o.Type)
+	if o.Subject != "" {
+		event.SetSubject(o.Subject)
+	}
+	event.SetTime(o.Time.UTC())
+	if schema := schemaOf(o.Type); schema != "" {
+		event.SetDataSchema(schema)
+	}
+	for name, value := range map[string]string{
+		"tenant": o.Tenant, "rule": o.Rule, "causationid": o.CausationID, "correlationid": o.CorrelationID, "traceparent": o.TraceParent,
+	} {
+		if value != "" {
+			event.SetExtension(name, value)
+		}
+	}
+	if err := event.SetData(cloudevents.ApplicationJSON, o.Data); err != nil {
+		return event, fmt.Errorf("encode outcome %s: %w", o.ID, err)
+	}
+	return event, Validate(event)
+}
