@@ -1,0 +1,74 @@
+package bridge
+
+import "encoding/binary"
+
+// maxCauses closes a run's gathering: later triggers open the next run.
+const maxCauses = 50_000
+
+// causeIDs is how many event ids are kept by name at each end of a run's causes.
+const causeIDs = 100
+
+// Causes are the events that a run is carried out for: every journal sequence,
+// exactly, and the ids of the first and last hundred.
+type Causes struct {
+	Count int      `json:"count"`
+	Last  uint64   `json:"last"`           // sequence of the newest
+	Delta []byte   `json:"delta"`          // uvarints: the first sequence, then the distance to each next
+	Head  []string `json:"head,omitempty"` // ids of the first
+	Tail  []string `json:"tail,omitempty"` // ids of the newest, once Head is full
+}
+
+// Add appends one event. The journal is read in order, so a sequence that is not
+// beyond the newest is known already and changes nothing.
+func (c *Causes) Add(sequence uint64, id string) bool {
+	if sequence <= c.Last && c.Count > 0 {
+		return false
+	}
+	c.Delta = binary.AppendUvarint(c.Delta, sequence-c.Last)
+	c.Last = sequence
+	c.Count++
+	switch {
+	case len(c.Head) < causeIDs:
+		c.Head = append(c.Head, id)
+	case len(c.Tail) < causeIDs:
+		c.Tail = append(c.Tail, id)
+	default:
+		copy(c.Tail, c.Tail[1:])
+		c.Tail[causeIDs-1] = id
+	}
+	return true
+}
+
+// Sequences returns the journal sequence of every cause, in order.
+func (c *Causes) Sequences() []uint64 {
+	out := make([]uint64, 0, c.Count)
+	var sequence uint64
+	for rest := c.Delta; len(rest) > 0; {
+		delta, n := binary.Uvarint(rest)
+		if n <= 0 {
+			break
+		}
+		sequence += delta
+		out, rest = append(out, sequence), rest[n:]
+	}
+	return out
+}
+
+// First returns the id of the oldest cause, Newest that of the youngest.
+func (c *Causes) First() string {
+	if len(c.Head) == 0 {
+		return ""
+	}
+	return c.Head[0]
+}
+
+// Newest returns the id of the youngest cause.
+func (c *Causes) Newest() string {
+	if n := len(c.Tail); n > 0 {
+		return c.Tail[n-1]
+	}
+	if n := len(c.Head); n > 0 {
+		return c.Head[n-1]
+	}
+	return ""
+}

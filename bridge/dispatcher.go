@@ -1,0 +1,150 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/qlikgateway/gateway/bridge/rules"
+	"github.com/qlikgateway/gateway/events"
+	"github.com/qlikgateway/gateway/qlik"
+)
+
+// Config is what a dispatcher works with. All of it is required, but Drain.
+type Config struct {
+	Tenant    string
+	URL       string // of the tenant, for links in outcomes
+	Client    *qlik.Client
+	Breaker   qlik.BreakerConfig // its Probe is set by the dispatcher
+	Journal   *events.Journal
+	Publisher *events.Publisher
+	Dead      *events.DeadLetters
+	Ledger    *Ledger
+	Leases    *Leases
+	Rules     func() *rules.Set // the rules in force
+	Limits    Limits
+	Metrics   *Metrics
+	Log       zerolog.Logger
+	Drain     time.Duration // how long a stop waits for calls under way; default 10s
+}
+
+// A Dispatcher carries out one tenant's work while it holds the tenant's lease.
+type Dispatcher struct {
+	cfg     Config
+	breaker *qlik.Breaker
+	worker  *worker
+}
+
+// NewDispatcher returns a dispatcher. Run starts it.
+func NewDispatcher(cfg Config) *Dispatcher {
+	if cfg.Drain == 0 {
+		cfg.Drain = 10 * time.Second
+	}
+	cfg.Breaker.Probe = func(ctx context.Context) error {
+		_, err := cfg.Client.GetAppsPrivileges(ctx)
+		return err
+	}
+	breaker := qlik.NewBreaker(cfg.Breaker)
+	return &Dispatcher{cfg: cfg, breaker: breaker, worker: &worker{
+		client: cfg.Client, breaker: breaker, entry: cfg.Journal.Entry, limits: cfg.Limits,
+	}}
+}
+
+// Run works until ctx ends: it waits for the tenant's lease, takes the tenant
+// over, and begins again when it was displaced. It then finishes what is in hand,
+// for no longer than Config.Drain, and returns nil.
+func (d *Dispatcher) Run(ctx context.Context) error {
+	name := "dispatcher." + d.cfg.Tenant
+	for {
+		lease, err := d.cfg.Leases.Acquire(ctx, name)
+		if err != nil {
+			return nil //nolint:nilerr // only the end of ctx ends the wait
+		}
+		err = d.serve(ctx, lease)
+		release, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeLimit)
+		err = errors.Join(err, lease.Release(release))
+		cancel()
+		if err != nil {
+			d.cfg.Log.Warn().Err(err).Str("tenant", d.cfg.Tenant).Str("hop", "lease").Msg("tenure ended")
+		}
+		if pause(ctx, pauseShort) != nil {
+			return nil
+		}
+	}
+}
+
+// serve is one tenure: from the take-over to its end.
+func (d *Dispatcher) serve(ctx context.Context, lease *Lease) error {
+	work, stop := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer stop(nil)
+	var background sync.WaitGroup
+	defer background.Wait()
+	defer stop(nil)
+	background.Go(func() {
+		if err := lease.Keep(work); err != nil {
+			stop(err)
+		}
+	})
+	t, err := d.takeOver(ctx, lease)
+	if err != nil {
+		return err
+	}
+	reading, stopReading := context.WithCancel(ctx)
+	defer stopReading()
+	background.Go(func() {
+		if err := d.cfg.Journal.Read(reading, d.cfg.Tenant, t.scheduler.Cursor()+1, t.entries); err != nil && reading.Err() == nil {
+			stop(fmt.Errorf("read journal: %w", err))
+		}
+	})
+	err = t.loop(ctx, work)
+	stop(err)
+	t.calls.Wait()
+	return err
+}
+
+// takeOver begins a tenure with what the ledger and the journal hold.
+func (d *Dispatcher) takeOver(ctx context.Context, lease *Lease) (*term, error) {
+	tenure, err := d.cfg.Ledger.TakeOver(ctx, d.cfg.Tenant, lease.of.holder)
+	if err != nil {
+		return nil, err
+	}
+	now := time.Now()
+	held, err := tenure.Load(ctx, now.Add(-2*d.longestWindow()))
+	if err != nil {
+		return nil, err
+	}
+	created, err := d.cfg.Journal.Created(ctx)
+	if err != nil {
+		return nil, err
+	}
+	last, err := d.cfg.Journal.Last(ctx, d.cfg.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	names := Names{Tenant: d.cfg.Tenant, URL: d.cfg.URL, Journal: created, Epoch: tenure.epoch}
+	senses := Senses{Jitter: rand.Float64, Clock: d.cfg.Client.ServerTime}
+	t := &term{
+		d: d, tenure: tenure, last: last,
+		scheduler: NewScheduler(names, d.cfg.Limits, senses, now, held),
+		entries:   make(chan events.Entry, 256), reports: make(chan Report, 64),
+		log: d.cfg.Log.With().Str("tenant", d.cfg.Tenant).Logger(),
+	}
+	t.saved = held.Cursor
+	t.log.Info().Str("hop", "takeover").Uint64("epoch", tenure.epoch).Int("runs", len(held.Active)).
+		Uint64("cursor", held.Cursor).Uint64("journal", last).Msg("took the tenant over")
+	return t, nil
+}
+
+// longestWindow is how far back calls count in a quota.
+func (d *Dispatcher) longestWindow() time.Duration {
+	longest := time.Minute
+	for _, rate := range d.cfg.Limits.Quota {
+		longest = max(longest, rate.Per)
+	}
+	return longest
+}

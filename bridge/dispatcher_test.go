@@ -1,0 +1,239 @@
+package bridge_test
+
+import (
+	"encoding/json"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/qlikgateway/gateway/bridge"
+	"github.com/qlikgateway/gateway/events"
+	"github.com/qlikgateway/gateway/qlik"
+	"github.com/qlikgateway/gateway/qlik/sim"
+)
+
+const reloadSales = `[{"name": "refresh-sales", "on": "etl", "app": "$Sales", "do": ["reload"]}]`
+
+func TestEventBecomesOneReloadAndItsOutcomes(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sim.Config{}, reloadSales)
+	r.dispatch()
+	r.send(`{}`)
+	run := r.until("run.succeeded")
+	r.wantTypes("reload.queued", "reload.started", "reload.succeeded", "run.succeeded")
+	if n := r.called("reloadApp", 201); n != 1 {
+		t.Errorf("%d reloads started, want 1", n)
+	}
+	var data events.RunData
+	r.must(json.Unmarshal(run.Data(), &data))
+	if data.Causes.Count != 1 || data.Causes.First[0] != "event-1" || data.State != "succeeded" {
+		t.Errorf("run outcome: %+v", data)
+	}
+	if run.Extensions()["correlationid"] != data.Run || run.Extensions()["causationid"] != "event-1" {
+		t.Errorf("run outcome's extensions: %v", run.Extensions())
+	}
+}
+
+func TestReloadThatFailsFailsItsRun(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sim.Config{}, reloadSales)
+	r.must(r.tenant.Inject(sim.Fault{FailReload: "EngineConnectionError", Count: 1}))
+	r.dispatch()
+	r.send(`{}`)
+	r.until("run.failed")
+	r.wantTypes("reload.queued", "reload.started", "reload.failed", "run.failed")
+}
+
+func TestLostAnswersNeverStartASecondReload(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]sim.Fault{
+		"answer lost":       {Operation: "reloadApp", Drop: sim.DropAfter, Count: 1},
+		"request lost":      {Operation: "reloadApp", Drop: sim.DropBefore, Count: 1},
+		"503":               {Operation: "reloadApp", Status: 503, Count: 2},
+		"rate limit":        {Operation: "reloadApp", Status: 429, Code: "HTTP-429", Count: 1, RetryAfter: sim.Duration(time.Second)},
+		"polls fail":        {Operation: "getReload", Status: 500, Count: 2},
+		"token rejected":    {Operation: "reloadApp", Status: 401, Count: 1},
+		"somebody's reload": {Operation: "reloadApp", Status: 429, Code: "RELOADS-007", Count: 1},
+	} {
+		for _, dialect := range []qlik.Dialect{qlik.OpenAPI, qlik.Cloud} {
+			t.Run(name+" "+string(dialect), func(t *testing.T) {
+				t.Parallel()
+				r := newRig(t, sim.Config{Dialect: dialect}, reloadSales)
+				r.limits.Probe, r.limits.Pending = 100*time.Millisecond, 300*time.Millisecond
+				r.must(r.tenant.Inject(fault))
+				r.dispatch()
+				r.send(`{}`)
+				r.until("run.succeeded")
+				if n := r.called("reloadApp", 201); n != 1 {
+					t.Errorf("%d reloads started, want 1", n)
+				}
+			})
+		}
+	}
+}
+
+const pipeline = `[{"name": "rehearse", "on": "etl", "app": "$Sales", "do": [
+	{"copy": {"name": "Rehearsal ${data.day}"}},
+	{"reload": {"app": "${steps.copy.app_id}", "variables": {"DAY": "${data.day}"}}},
+	{"reload": {}, "as": "real"},
+	{"publish": {"space": "$Company"}}]}]`
+
+func TestPipelineCopiesReloadsAndPublishesThenReplaces(t *testing.T) {
+	t.Parallel()
+	for _, dialect := range []qlik.Dialect{qlik.OpenAPI, qlik.Cloud} {
+		t.Run(string(dialect), func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, sim.Config{Dialect: dialect}, pipeline)
+			r.dispatch()
+			var published [2]events.PublishData
+			for i := range published {
+				r.send(`{"day": 7}`)
+				outcome := r.until("publish.succeeded")
+				r.must(json.Unmarshal(outcome.Data(), &published[i]))
+				r.until("run.succeeded")
+			}
+			if published[0].Replaced || !published[1].Replaced {
+				t.Errorf("replaced: %v then %v, want false then true", published[0].Replaced, published[1].Replaced)
+			}
+			if published[0].Published.ID == "" || published[0].Published.ID != published[1].Published.ID {
+				t.Errorf("published %q then %q, want the same app", published[0].Published.ID, published[1].Published.ID)
+			}
+			variables := r.tenant.State().Reloads[0].Variables
+			if variables["DAY"] != "7" {
+				t.Errorf("the copy's reload has variables %v", variables)
+			}
+		})
+	}
+}
+
+func TestLostAnswerOfPublishIsFoundAgain(t *testing.T) {
+	t.Parallel()
+	for _, dialect := range []qlik.Dialect{qlik.OpenAPI, qlik.Cloud} {
+		t.Run(string(dialect), func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, sim.Config{Dialect: dialect}, `[{"name": "p", "on": "etl", "app": "$Sales", "do": [{"publish": {"space": "$Company"}}]}]`)
+			r.must(r.tenant.Inject(sim.Fault{Operation: "publishApp", Drop: sim.DropAfter, Count: 1}))
+			r.dispatch()
+			r.send(`{}`)
+			r.until("run.succeeded")
+			if n := r.called("publishApp", 200); n != 1 {
+				t.Errorf("published %d times, want 1", n)
+			}
+		})
+	}
+}
+
+func TestLostAnswerOfCopyIsFoundOrHeld(t *testing.T) {
+	t.Parallel()
+	for dialect, end := range map[qlik.Dialect]string{qlik.Cloud: "run.succeeded", qlik.OpenAPI: "run.held"} {
+		t.Run(string(dialect), func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, sim.Config{Dialect: dialect}, `[{"name": "c", "on": "etl", "app": "$Sales", "do": [{"copy": {"name": "Twin"}}]}]`)
+			r.must(r.tenant.Inject(sim.Fault{Operation: "copyApp", Drop: sim.DropAfter, Count: 1}))
+			r.dispatch()
+			r.send(`{}`)
+			r.until(end)
+			if n := r.called("copyApp", 200); n != 1 {
+				t.Errorf("copied %d times, want 1", n)
+			}
+		})
+	}
+}
+
+func TestTriggersDuringAReloadBecomeOneFollowUp(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sim.Config{ReloadTime: time.Second}, reloadSales)
+	r.dispatch()
+	r.send(`{}`)
+	r.until("reload.started")
+	for range 100 {
+		r.send(`{}`)
+	}
+	first := r.until("run.succeeded")
+	second := r.until("run.succeeded")
+	var a, b events.RunData
+	r.must(errors.Join(json.Unmarshal(first.Data(), &a), json.Unmarshal(second.Data(), &b)))
+	if a.Causes.Count != 1 || b.Causes.Count != 100 {
+		t.Errorf("causes: %d then %d, want 1 then 100", a.Causes.Count, b.Causes.Count)
+	}
+	for _, call := range r.tenant.Calls() {
+		if call.OperationID == "reloadApp" && call.Status != 201 {
+			t.Errorf("a reload was asked for while one was pending: %d", call.Status)
+		}
+	}
+}
+
+func TestOutageParksAndDrainsWithoutFailures(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sim.Config{}, `[{"name": "each", "on": "etl", "gather": "none", "do": [{"reload": {"app": "${data.app}"}}]}]`)
+	r.breaker = qlik.BreakerConfig{Failures: 3, Over: 10 * time.Second, Open: 300 * time.Millisecond}
+	r.must(r.tenant.Inject(sim.Fault{Operation: "*", Status: 503, For: sim.Duration(2 * time.Second)}))
+	r.dispatch()
+	for i := range 12 {
+		r.send(`{"app": "` + r.tenant.App([]string{"Sales", "Finance", "Inventory"}[i%3]) + `"}`)
+	}
+	r.until("breaker.opened")
+	opened := time.Now()
+	r.until("breaker.closed")
+	closed := time.Now()
+	for range 12 {
+		r.until("run.succeeded")
+	}
+	if n := r.called("reloadApp", 201); n != 12 {
+		t.Errorf("%d reloads started, want 12", n)
+	}
+	for _, call := range r.tenant.Calls() {
+		if call.Time.After(opened) && call.Time.Before(closed) && call.Status == 503 && call.OperationID != "getAppsPrivileges" {
+			t.Errorf("%s was called while the breaker was open", call.OperationID)
+		}
+	}
+}
+
+func TestDisplacedDispatcherWritesNothing(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sim.Config{}, reloadSales)
+	old, err := r.ledger.TakeOver(t.Context(), "acme", "old")
+	r.must(err)
+	run := &bridge.Run{ID: "run-1", Tenant: "acme", State: bridge.RunReady}
+	r.must(old.Save(t.Context(), bridge.Change{Active: []*bridge.Run{run}, Cursor: 1}))
+	successor, err := r.ledger.TakeOver(t.Context(), "acme", "new")
+	r.must(err)
+	run.State = bridge.RunRunning
+	for name, change := range map[string]bridge.Change{
+		"one run":    {Active: []*bridge.Run{run}},
+		"a batch":    {Active: []*bridge.Run{run, {ID: "run-2", Tenant: "acme", State: bridge.RunReady}}},
+		"an end":     {Ended: []*bridge.Run{run}, Cursor: 2},
+		"the cursor": {Cursor: 2},
+	} {
+		if err := old.Save(t.Context(), change); !errors.Is(err, bridge.ErrDisplaced) {
+			t.Errorf("save %s: %v, want ErrDisplaced", name, err)
+		}
+	}
+	held, err := successor.Load(t.Context(), time.Now().Add(-time.Minute))
+	r.must(err)
+	if len(held.Active) != 1 || held.Active[0].State != bridge.RunReady {
+		t.Errorf("the successor finds %+v", held.Active)
+	}
+	if _, err := old.Load(t.Context(), time.Now()); !errors.Is(err, bridge.ErrDisplaced) {
+		t.Errorf("load by the displaced: %v, want ErrDisplaced", err)
+	}
+}
+
+func TestSuccessorGoesOnWithARunningReload(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sim.Config{ReloadTime: time.Second}, reloadSales)
+	stop := r.dispatch()
+	r.send(`{}`)
+	r.until("reload.started")
+	stop()
+	r.dispatch()
+	r.until("run.succeeded")
+	if n := r.called("reloadApp", 201); n != 1 {
+		t.Errorf("%d reloads started, want 1", n)
+	}
+	runs, err := r.ledger.Runs(t.Context(), bridge.RunQuery{})
+	r.must(err)
+	if len(runs) != 1 || runs[0].State != bridge.RunSucceeded {
+		t.Errorf("the ledger lists %+v", runs)
+	}
+}

@@ -1,0 +1,235 @@
+package bridge
+
+import (
+	"time"
+
+	"github.com/qlikgateway/gateway/bridge/rules"
+	"github.com/qlikgateway/gateway/events"
+	"github.com/qlikgateway/gateway/qlik"
+)
+
+// Waits that are nobody's fault grow from one to the other.
+const (
+	waitShort = time.Second
+	waitCap   = 30 * time.Second
+)
+
+// Done takes in what became of a command that Next returned.
+func (s *Scheduler) Done(now time.Time, report Report) {
+	command, verdict := report.Command, report.Verdict
+	if class, ok := command.class(); ok {
+		s.quota[class].answered(now, report.Sent)
+		if verdict.Reason == events.ReasonRateLimited {
+			s.quota[class].pause(now.Add(max(verdict.After, waitShort)))
+		}
+	}
+	if command.Kind == KindProbe {
+		s.probed(now, report)
+		return
+	}
+	t := s.tasks[command.Run]
+	if t == nil {
+		return
+	}
+	t.out = false
+	if verdict.Kind == VerdictHold {
+		s.Hold(now, verdict)
+	}
+	if !t.run.State.Ended() {
+		s.apply(t, command, report, now)
+	}
+	s.consider(t, now)
+}
+
+func (s *Scheduler) apply(t *task, command Command, report Report, now time.Time) {
+	switch command.Kind {
+	case KindResolve:
+		s.resolved(t, report, now)
+	case KindFind:
+		s.found(t, report, now)
+	case KindCall:
+		s.called(t, report, now)
+	case KindPoll:
+		s.polled(t, report, now)
+	case KindReconcile:
+		s.reconciled(t, report, now)
+	case KindCancel:
+		t.pollAt = now.Add(s.limits.Poll)
+	}
+}
+
+func (s *Scheduler) resolved(t *task, report Report, now time.Time) {
+	i := report.Command.Index
+	switch report.Verdict.Kind {
+	case VerdictDone:
+		t.run.Plan.Steps[i] = report.Step
+		s.touch(t)
+	case VerdictFail:
+		s.fail(t, i, report.Verdict, now)
+	default:
+		s.wait(t, i, report.Verdict, now)
+	}
+}
+
+func (s *Scheduler) found(t *task, report Report, now time.Time) {
+	i := report.Command.Index
+	switch report.Verdict.Kind {
+	case VerdictDone:
+		t.run.Steps[i].Mode = report.Mode
+		if report.Mode == PublishReplace {
+			t.run.Plan.Steps[i].Args.Target = report.Result.AppID
+		}
+		s.touch(t)
+	case VerdictFail:
+		s.fail(t, i, report.Verdict, now)
+	default:
+		s.wait(t, i, report.Verdict, now)
+	}
+}
+
+// called takes in the answer to a step's call.
+func (s *Scheduler) called(t *task, report Report, now time.Time) {
+	i := report.Command.Index
+	step, verdict := &t.run.Steps[i], report.Verdict
+	attempt := step.attempt()
+	attempt.AnsweredAt, attempt.Sent = now, report.Sent
+	attempt.Identity, attempt.Reason = report.Identity, verdict.Reason
+	s.touch(t)
+	switch verdict.Kind {
+	case VerdictDone:
+		s.accept(t, i, report, now)
+	case VerdictLost:
+		s.lose(t, step, now, now.Add(s.limits.Grace))
+	case VerdictWaitApp:
+		if !step.lostSince().IsZero() {
+			s.lose(t, step, now, now.Add(s.limits.Grace))
+			return
+		}
+		moveStep(step, StepWaiting)
+		s.wait(t, i, verdict, now)
+	case VerdictFail:
+		if verdict.Reason == events.ReasonNotFound && report.Command.Mode == PublishTry {
+			moveStep(step, StepWaiting)
+			step.Mode = PublishNew
+			return
+		}
+		s.fail(t, i, verdict, now)
+	case VerdictRetry:
+		s.again(t, i, verdict, now)
+	default:
+		moveStep(step, StepWaiting)
+		s.wait(t, i, verdict, now)
+	}
+}
+
+// accept goes on from an answer that says the call took effect.
+func (s *Scheduler) accept(t *task, i int, report Report, now time.Time) {
+	if t.run.Plan.Steps[i].Action == rules.Reload {
+		s.submit(t, i, report.Reload, now)
+		return
+	}
+	s.succeed(t, i, report.Result, now)
+}
+
+// lose marks the newest attempt as one whose effect must be found out.
+func (s *Scheduler) lose(t *task, step *StepRecord, now, graceEnds time.Time) {
+	step.attempt().Lost = true
+	step.NotBefore = now.Add(waitShort / 2)
+	t.graceEnds, t.misses = graceEnds, 0
+	s.touch(t)
+}
+
+// wait puts a step off without counting it.
+func (s *Scheduler) wait(t *task, i int, verdict Verdict, now time.Time) {
+	step := &t.run.Steps[i]
+	step.Waits++
+	after := backoff(step.Waits, waitShort, waitCap, s.jitter())
+	switch verdict.Kind {
+	case VerdictWaitApp:
+		after = s.limits.Pending
+	case VerdictWaitLong:
+		after = s.limits.Frequency
+	}
+	step.NotBefore = now.Add(max(after, verdict.After))
+	step.Reason, step.Error = verdict.Reason, verdict.Text
+	s.touch(t)
+}
+
+// again puts a called step off and counts it, or fails it when the policy allows
+// no more.
+func (s *Scheduler) again(t *task, i int, verdict Verdict, now time.Time) {
+	step, policy := &t.run.Steps[i], t.run.Plan.Retry
+	step.Counted++
+	if step.Counted >= policy.Attempts {
+		if verdict.Reason == "" || verdict.Kind == VerdictRetry {
+			verdict.Reason = events.ReasonRetriesExhausted
+		}
+		s.fail(t, i, verdict, now)
+		return
+	}
+	moveStep(step, StepWaiting)
+	step.NotBefore = now.Add(max(backoff(step.Counted, policy.Base, policy.Cap, s.jitter()), verdict.After))
+	step.Reason, step.Error = verdict.Reason, verdict.Text
+	s.touch(t)
+}
+
+// submit takes in the reload that a step started or adopted.
+func (s *Scheduler) submit(t *task, i int, reload *qlik.Reload, now time.Time) {
+	step := &t.run.Steps[i]
+	moveStep(step, StepSubmitted)
+	step.attempt().Lost = false
+	step.NotBefore, step.Reason, step.Error = time.Time{}, "", ""
+	step.Result.ReloadID = reload.ID
+	s.claim(t.run.Plan.Steps[i].Args.App, reload.ID)
+	t.pollAt, t.misses, t.submitted = now.Add(s.limits.Poll), 0, now
+	s.touch(t)
+	s.tellReload(t, i, events.TypeReloadQueued, now)
+	s.observe(t, i, reload, now)
+}
+
+func (s *Scheduler) polled(t *task, report Report, now time.Time) {
+	i := report.Command.Index
+	verdict := report.Verdict
+	switch {
+	case verdict.Kind == VerdictDone:
+		t.misses = 0
+		t.pollAt = now.Add(nextPoll(now.Sub(t.submitted), s.limits.Poll))
+		s.observe(t, i, report.Reload, now)
+	case verdict.Kind == VerdictFail && verdict.Reason == events.ReasonNotFound:
+		verdict.Reason = events.ReasonReloadGone
+		s.fail(t, i, verdict, now)
+	default:
+		t.misses++
+		t.pollAt = now.Add(max(backoff(t.misses, waitShort, waitCap, s.jitter()), verdict.After))
+	}
+}
+
+// observe takes in how Qlik says a reload stands.
+func (s *Scheduler) observe(t *task, i int, reload *qlik.Reload, now time.Time) {
+	step := &t.run.Steps[i]
+	result := &step.Result
+	began := result.Began.IsZero() && (reload.Status == qlik.ReloadReloading || !reload.StartTime.IsZero())
+	result.Status = string(reload.Status)
+	result.Created, result.Began, result.Finished = reload.CreationTime, reload.StartTime, reload.EndTime
+	result.Code, result.Message = reload.ErrorCode, reload.ErrorMessage
+	if began {
+		if result.Began.IsZero() {
+			result.Began = now
+		}
+		s.tellReload(t, i, events.TypeReloadStarted, now)
+		s.touch(t)
+	}
+	verdict := Verdict{Kind: VerdictFail, Code: reload.ErrorCode, Text: reload.ErrorMessage}
+	switch reload.Status {
+	case qlik.ReloadSucceeded:
+		s.succeed(t, i, *result, now)
+	case qlik.ReloadFailed:
+		verdict.Reason = events.ReasonReloadFailed
+		s.fail(t, i, verdict, now)
+	case qlik.ReloadExceededLimit:
+		verdict.Reason = events.ReasonReloadExceededLimit
+		s.fail(t, i, verdict, now)
+	case qlik.ReloadCanceled:
+		s.stop(t, i, now)
+	}
+}

@@ -1,0 +1,129 @@
+package bridge
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/qlikgateway/gateway/bridge/rules"
+	"github.com/qlikgateway/gateway/events"
+)
+
+// moveRun moves a run along the state machine. A move that the table does not
+// know is a defect of the scheduler, which its simulation would have shown.
+func moveRun(run *Run, to RunState) {
+	if !mayMove(runMoves, run.State, to) {
+		panic(fmt.Sprintf("run %s: no move from %s to %s", run.ID, run.State, to))
+	}
+	run.State = to
+}
+
+func moveStep(step *StepRecord, to StepState) {
+	if !mayMove(stepMoves, step.State, to) {
+		panic(fmt.Sprintf("step: no move from %s to %s", step.State, to))
+	}
+	step.State = to
+}
+
+// succeed ends a step well, and the run with its last one.
+func (s *Scheduler) succeed(t *task, i int, result Result, now time.Time) {
+	step := &t.run.Steps[i]
+	moveStep(step, StepSucceeded)
+	step.Result, step.Reason, step.Error, step.Waits = result, "", "", 0
+	step.Ended = now
+	if attempt := step.attempt(); attempt.Lost {
+		attempt.Lost = false
+	}
+	s.tellStep(t, i, succeeded, now)
+	s.touch(t)
+	switch {
+	case t.run.Expiring:
+		s.finish(t, RunExpired, Verdict{Reason: events.ReasonDeadline}, now)
+	case t.run.current() < 0:
+		s.finish(t, RunSucceeded, Verdict{}, now)
+	}
+}
+
+// fail ends a step badly, and the run with it.
+func (s *Scheduler) fail(t *task, i int, verdict Verdict, now time.Time) {
+	step := &t.run.Steps[i]
+	moveStep(step, StepFailed)
+	step.Reason, step.Error, step.Ended = verdict.Reason, verdict.Text, now
+	if verdict.Code != "" {
+		step.Result.Code = verdict.Code
+	}
+	s.tellStep(t, i, failed, now)
+	s.finish(t, ended(t.run, RunFailed), verdict, now)
+}
+
+// stop ends a step whose reload was canceled, and the run with it.
+func (s *Scheduler) stop(t *task, i int, now time.Time) {
+	step := &t.run.Steps[i]
+	moveStep(step, StepCanceled)
+	step.Reason, step.Ended = events.ReasonReloadCanceled, now
+	s.tellStep(t, i, canceled, now)
+	s.finish(t, ended(t.run, RunCanceled), Verdict{Reason: events.ReasonReloadCanceled}, now)
+}
+
+// ended is how a run ends whose step ended so: one past its deadline is expired.
+func ended(run *Run, otherwise RunState) RunState {
+	if run.Expiring {
+		return RunExpired
+	}
+	return otherwise
+}
+
+// hold stops a run at a step whose effect cannot be found out. Its lanes are
+// freed, unless a reload may be running.
+func (s *Scheduler) hold(t *task, i int, verdict Verdict, now time.Time) {
+	step := &t.run.Steps[i]
+	moveStep(step, StepUnknown)
+	moveRun(t.run, RunHeld)
+	step.Reason, step.Error = events.ReasonUnknownOutcome, verdict.Text
+	t.run.Reason, t.run.Error = step.Reason, step.Error
+	if t.run.Plan.Steps[i].Action != rules.Reload {
+		s.freeLanes(t)
+	}
+	s.tellRun(t, now)
+	s.touch(t)
+}
+
+// finish ends a run.
+func (s *Scheduler) finish(t *task, state RunState, verdict Verdict, now time.Time) {
+	moveRun(t.run, state)
+	t.run.Ended, t.run.Reason, t.run.Error = now, verdict.Reason, verdict.Text
+	s.closeGathering(t)
+	t.leave()
+	s.freeLanes(t)
+	s.tellRun(t, now)
+	s.touch(t)
+}
+
+// expire ends a run whose time is up. A reload under way is asked to stop first,
+// and waited for a little.
+func (s *Scheduler) expire(t *task, now time.Time) {
+	run := t.run
+	i := run.current()
+	step := &run.Steps[i]
+	verdict := Verdict{Reason: events.ReasonDeadline, Text: "the run did not end within " + run.Plan.Deadline.String()}
+	switch {
+	case run.State == RunHeld:
+		moveStep(step, StepFailed)
+		step.Ended = now
+		verdict.Reason = events.ReasonUnknownOutcome
+		s.tellStep(t, i, failed, now)
+		s.finish(t, RunFailed, verdict, now)
+	case step.State == StepSubmitted && !run.Expiring:
+		run.Expiring = true
+		t.stopBy = now.Add(s.limits.Cancel)
+		s.touch(t)
+	case step.State == StepWaiting:
+		moveStep(step, StepCanceled)
+		step.Reason, step.Ended = events.ReasonDeadline, now
+		s.finish(t, RunExpired, verdict, now)
+	default:
+		moveStep(step, StepFailed)
+		step.Reason, step.Error, step.Ended = events.ReasonDeadline, verdict.Text, now
+		s.tellStep(t, i, failed, now)
+		s.finish(t, RunExpired, verdict, now)
+	}
+}

@@ -1,0 +1,164 @@
+package bridge
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// recent reads the tenant's runs that ended after a time: their calls still count
+// in the quota windows.
+func (t *Tenure) recent(ctx context.Context, since time.Time) ([]*Run, error) {
+	consumer, err := t.ledger.js.OrderedConsumer(ctx, "KV_"+t.ledger.bucket, jetstream.OrderedConsumerConfig{
+		FilterSubjects: []string{"$KV." + t.ledger.bucket + ".ended." + t.tenant + ".>"},
+		DeliverPolicy:  jetstream.DeliverByStartTimePolicy, OptStartTime: &since,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read ended runs of %s: %w", t.tenant, err)
+	}
+	info, err := consumer.Info(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read ended runs of %s: %w", t.tenant, err)
+	}
+	var runs []*Run
+	for left := info.NumPending; left > 0; {
+		msg, err := consumer.Next(jetstream.FetchContext(ctx))
+		if err != nil {
+			return nil, fmt.Errorf("read ended runs of %s: %w", t.tenant, err)
+		}
+		meta, err := msg.Metadata()
+		if err != nil {
+			return nil, fmt.Errorf("read ended runs of %s: %w", t.tenant, err)
+		}
+		left = meta.NumPending
+		if len(msg.Data()) == 0 {
+			continue // the marker of one that was removed
+		}
+		var run Run
+		if err := json.Unmarshal(msg.Data(), &run); err != nil {
+			return nil, fmt.Errorf("decode %s: %w", msg.Subject(), err)
+		}
+		runs = append(runs, &run)
+	}
+	return runs, nil
+}
+
+// A RunQuery chooses runs of the ledger. Its zero value means the newest hundred.
+type RunQuery struct {
+	Tenant string
+	Rule   string
+	State  RunState
+	Before string // only runs with a smaller id, to page on
+	Limit  int    // 1 to 1000; default 100
+}
+
+// Runs returns the runs a query chooses, the newest first.
+func (l *Ledger) Runs(ctx context.Context, q RunQuery) ([]*Run, error) {
+	keys, err := l.runKeys(ctx, q)
+	if err != nil {
+		return nil, fmt.Errorf("list runs: %w", err)
+	}
+	limit := cmp.Or(q.Limit, 100)
+	runs := []*Run{}
+	for _, key := range keys {
+		if len(runs) == limit {
+			break
+		}
+		run, err := l.read(ctx, key)
+		if errors.Is(err, jetstream.ErrKeyNotFound) {
+			run, err = l.Run(ctx, runOf(key)) // it ended while we looked
+		}
+		if errors.Is(err, ErrNoRun) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if q.State == "" || run.State == q.State {
+			runs = append(runs, run)
+		}
+	}
+	return runs, nil
+}
+
+// runKeys lists the keys of the runs that a query may choose, the newest first.
+func (l *Ledger) runKeys(ctx context.Context, q RunQuery) ([]string, error) {
+	tenant := cmp.Or(q.Tenant, "*")
+	lister, err := l.kv.ListKeysFiltered(ctx, "active."+tenant+".>", "ended."+tenant+".>")
+	if err != nil {
+		return nil, err
+	}
+	byRun := map[string]string{}
+	for key := range lister.Keys() {
+		id := runOf(key)
+		if q.Before != "" && id >= q.Before {
+			continue
+		}
+		if q.Rule != "" && !strings.Contains(id, "-"+q.Rule+"-") {
+			continue
+		}
+		byRun[id] = key
+	}
+	keys := make([]string, 0, len(byRun))
+	for _, key := range byRun {
+		keys = append(keys, key)
+	}
+	slices.SortFunc(keys, func(a, b string) int { return cmp.Compare(runOf(b), runOf(a)) })
+	return keys, nil
+}
+
+// runOf returns the run id at the end of a key.
+func runOf(key string) string { return key[strings.LastIndexByte(key, '.')+1:] }
+
+// Run returns one run by its id, or ErrNoRun.
+func (l *Ledger) Run(ctx context.Context, id string) (*Run, error) {
+	if id == "" || strings.ContainsAny(id, ".*> \t\r\n") {
+		return nil, fmt.Errorf("run %q: %w", id, ErrNoRun)
+	}
+	lister, err := l.kv.ListKeysFiltered(ctx, "active.*."+id, "ended.*."+id)
+	if err != nil {
+		return nil, fmt.Errorf("find run %s: %w", id, err)
+	}
+	var keys []string
+	for key := range lister.Keys() {
+		keys = append(keys, key)
+	}
+	for _, key := range keys {
+		run, err := l.read(ctx, key)
+		if err == nil || !errors.Is(err, jetstream.ErrKeyNotFound) {
+			return run, err
+		}
+	}
+	return nil, fmt.Errorf("run %s: %w", id, ErrNoRun)
+}
+
+func (l *Ledger) read(ctx context.Context, key string) (*Run, error) {
+	entry, err := l.kv.Get(ctx, key)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", key, err)
+	}
+	var run Run
+	if err := json.Unmarshal(entry.Value(), &run); err != nil {
+		return nil, fmt.Errorf("decode %s: %w", key, err)
+	}
+	return &run, nil
+}
+
+// pause waits, or returns the context's error if that ends first.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}

@@ -1,0 +1,117 @@
+package bridge
+
+import (
+	"container/heap"
+	"time"
+)
+
+// A task is a run in the scheduler's memory, with what it wants next.
+type task struct {
+	run       *Run
+	want      Kind // what the run asks for when its time has come
+	out       bool // a command of it is under way
+	touched   bool // changed since it was last saved
+	pollAt    time.Time
+	misses    int       // reads in a row that failed
+	graceEnds time.Time // reconcile may conclude "not there" from a listing begun after this
+	lanes     []string  // apps whose lanes it holds
+	submitted time.Time // when Qlik took its reload
+	stopBy    time.Time // when an expired run stops waiting for its reload
+
+	wake   time.Time // when to look at it again
+	wakeI  int       // its place in the wake heap, -1 when not in it
+	queue  *queue    // the queue it waits in, nil when in none
+	queueI int
+}
+
+// wakes orders tasks by the time at which to look at them again.
+type wakes []*task
+
+func (w wakes) Len() int           { return len(w) }
+func (w wakes) Less(i, j int) bool { return w[i].wake.Before(w[j].wake) }
+func (w wakes) Swap(i, j int) {
+	w[i], w[j] = w[j], w[i]
+	w[i].wakeI, w[j].wakeI = i, j
+}
+func (w *wakes) Push(x any) {
+	t := x.(*task)
+	t.wakeI = len(*w)
+	*w = append(*w, t)
+}
+func (w *wakes) Pop() any {
+	old := *w
+	t := old[len(old)-1]
+	old[len(old)-1] = nil
+	*w = old[:len(old)-1]
+	t.wakeI = -1
+	return t
+}
+
+// set moves a task to a new time.
+func (w *wakes) set(t *task, at time.Time) {
+	t.wake = at
+	if t.wakeI < 0 {
+		heap.Push(w, t)
+		return
+	}
+	heap.Fix(w, t.wakeI)
+}
+
+func (w *wakes) remove(t *task) {
+	if t.wakeI >= 0 {
+		heap.Remove(w, t.wakeI)
+	}
+}
+
+// A queue holds runs that could go on now, in the order in which they may:
+// priority, then the oldest first.
+type queue []*task
+
+func (q queue) Len() int { return len(q) }
+func (q queue) Less(i, j int) bool {
+	a, b := q[i].run, q[j].run
+	if a.Plan.Priority != b.Plan.Priority {
+		return a.Plan.Priority < b.Plan.Priority
+	}
+	if !a.Opened.Equal(b.Opened) {
+		return a.Opened.Before(b.Opened)
+	}
+	return a.ID < b.ID
+}
+func (q queue) Swap(i, j int) {
+	q[i], q[j] = q[j], q[i]
+	q[i].queueI, q[j].queueI = i, j
+}
+func (q *queue) Push(x any) {
+	t := x.(*task)
+	t.queueI = len(*q)
+	*q = append(*q, t)
+}
+func (q *queue) Pop() any {
+	old := *q
+	t := old[len(old)-1]
+	old[len(old)-1] = nil
+	*q = old[:len(old)-1]
+	return t
+}
+
+// enter puts a task into a queue, out of the one it waited in.
+func (q *queue) enter(t *task) {
+	t.leave()
+	t.queue = q
+	heap.Push(q, t)
+}
+
+// leave takes a task out of the queue it waits in.
+func (t *task) leave() {
+	if t.queue != nil {
+		heap.Remove(t.queue, t.queueI)
+		t.queue = nil
+	}
+}
+
+// A lane lets one run at a time touch an app.
+type lane struct {
+	holder  *task
+	waiting queue
+}

@@ -1,0 +1,141 @@
+package bridge
+
+import (
+	"fmt"
+	"hash/fnv"
+	"strconv"
+	"time"
+
+	"github.com/qlikgateway/gateway/bridge/rules"
+	"github.com/qlikgateway/gateway/events"
+)
+
+// recordSchema is the version written into every run record, so that a later
+// gateway can read what this one wrote.
+const recordSchema = 1
+
+// A Run is the durable record of one plan being carried out for one or more
+// events. It holds all that a successor needs to go on: the plan as it was
+// admitted, where each step stands, every attempt, and what is still to be told.
+type Run struct {
+	Schema   int              `json:"schema"`
+	ID       string           `json:"id"` // sortable: journal, first sequence, rule
+	Tenant   string           `json:"tenant"`
+	Rule     string           `json:"rule"`
+	Revision uint64           `json:"revision"` // of the configuration that made the plan
+	State    RunState         `json:"state"`
+	Plan     rules.Plan       `json:"plan"`
+	Steps    []StepRecord     `json:"steps"` // one for each of Plan.Steps
+	Causes   Causes           `json:"causes"`
+	Opened   time.Time        `json:"opened"` // journal time of the first cause
+	Newest   time.Time        `json:"newest"` // journal time of the newest cause
+	Trace    string           `json:"trace,omitempty"`
+	Expiring bool             `json:"expiring,omitempty"` // past its deadline, waiting for its reload to stop
+	Started  time.Time        `json:"started,omitzero"`
+	Ended    time.Time        `json:"ended,omitzero"`
+	Reason   events.Reason    `json:"reason,omitempty"`
+	Error    string           `json:"error,omitempty"`
+	Cursor   uint64           `json:"cursor"` // the tenant's journal position when this was written
+	Outbox   []events.Outcome `json:"outbox,omitempty"`
+}
+
+// A StepRecord says where one step of a run stands.
+type StepRecord struct {
+	State     StepState     `json:"state"`
+	Attempts  []Attempt     `json:"attempts,omitempty"`
+	Counted   int           `json:"counted,omitempty"`   // attempts that count against the retry policy
+	Waits     int           `json:"waits,omitempty"`     // waits in a row that did not count
+	NotBefore time.Time     `json:"not_before,omitzero"` // of the next call
+	Mode      PublishMode   `json:"mode,omitempty"`
+	CancelAt  time.Time     `json:"cancel_at,omitzero"` // when Qlik was asked to stop the reload
+	Ended     time.Time     `json:"ended,omitzero"`
+	Result    Result        `json:"result,omitzero"`
+	Reason    events.Reason `json:"reason,omitempty"`
+	Error     string        `json:"error,omitempty"`
+}
+
+// An Attempt is one try of a step: one call, or several that reconcile found to
+// have had no effect.
+type Attempt struct {
+	CalledAt   time.Time     `json:"called_at"`            // before the call, our clock
+	QlikTime   time.Time     `json:"qlik_time,omitzero"`   // the same instant on Qlik's clock
+	AnsweredAt time.Time     `json:"answered_at,omitzero"` // when an answer came or was given up
+	Lost       bool          `json:"lost,omitempty"`       // no usable answer: reconcile decides
+	Sent       bool          `json:"sent"`                 // it may have reached Qlik, so it counts in the quota
+	Identity   string        `json:"identity,omitempty"`   // the Qlik user that made the call, when known
+	Reason     events.Reason `json:"reason,omitempty"`
+}
+
+// A Result is what a step gave: for later steps (`steps.<name>.<field>`) and for
+// its outcome.
+type Result struct {
+	ReloadID string    `json:"reload_id,omitempty"`
+	Status   string    `json:"status,omitempty"` // of the reload, as Qlik spells it
+	AppID    string    `json:"app_id,omitempty"` // the app copied or published to
+	AppName  string    `json:"app_name,omitempty"`
+	Replaced bool      `json:"replaced,omitempty"` // publish replaced an app that was there
+	Created  time.Time `json:"created,omitzero"`   // the reload's times, Qlik's clock
+	Began    time.Time `json:"began,omitzero"`
+	Finished time.Time `json:"finished,omitzero"`
+	Code     string    `json:"code,omitempty"` // Qlik's error code
+	Message  string    `json:"message,omitempty"`
+}
+
+// fields returns what a step gave as CEL sees it in later steps: the fields that
+// rules.Results names for its action.
+func (r Result) fields(step rules.Step) map[string]any {
+	if step.Action == rules.Reload {
+		return map[string]any{"app_id": step.Args.App, "reload_id": r.ReloadID, "status": r.Status}
+	}
+	return map[string]any{"app_id": r.AppID, "name": r.AppName, "space_id": step.Args.Space}
+}
+
+// RunID makes the id of the run that a rule opens for the event at a sequence of
+// the journal created at a time. It sorts by journal and sequence, and the same
+// cause gives the same id, so that a second create cannot make a second run.
+func RunID(journal time.Time, sequence uint64, tenant, rule string) string {
+	seconds := strconv.FormatInt(journal.Unix(), 36)
+	position := strconv.FormatUint(sequence, 36)
+	sum := fnv.New32a()
+	fmt.Fprintf(sum, "%d/%s/%s", journal.UnixNano(), tenant, rule)
+	return fmt.Sprintf("%07s-%08s-%s-%06x", seconds, position, rule, sum.Sum32()&0xffffff)
+}
+
+// current returns the index of the step to carry out, or -1 when all are done.
+func (r *Run) current() int {
+	for i := range r.Steps {
+		if r.Steps[i].State != StepSucceeded {
+			return i
+		}
+	}
+	return -1
+}
+
+// deadline is when the run expires.
+func (r *Run) deadline() time.Time { return r.Opened.Add(r.Plan.Deadline) }
+
+// due is when gathering ends: quiet after the newest cause, but no later than max
+// after the first.
+func (r *Run) due() time.Time {
+	due := r.Newest.Add(r.Plan.Gather.Quiet)
+	if r.Plan.Gather.Max > 0 {
+		if latest := r.Opened.Add(r.Plan.Gather.Max); latest.Before(due) {
+			return latest
+		}
+	}
+	return due
+}
+
+// results returns what the steps before the current one gave, by step name.
+func (r *Run) results() map[string]map[string]any {
+	out := make(map[string]map[string]any, len(r.Steps))
+	for i := range r.Steps {
+		if r.Steps[i].State == StepSucceeded {
+			out[r.Plan.Steps[i].Name] = r.Steps[i].Result.fields(r.Plan.Steps[i])
+		}
+	}
+	return out
+}
+
+// attempt returns the step's newest attempt.
+func (s *StepRecord) attempt() *Attempt { return &s.Attempts[len(s.Attempts)-1] }

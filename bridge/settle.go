@@ -1,0 +1,159 @@
+package bridge
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/qlikgateway/gateway/bridge/rules"
+	"github.com/qlikgateway/gateway/events"
+)
+
+// How a step ended, as the types of outcomes say it.
+const (
+	succeeded = "succeeded"
+	failed    = "failed"
+	canceled  = "canceled"
+)
+
+// mostSequences is how many journal sequences an outcome lists.
+const mostSequences = 1000
+
+// tellStep puts the outcome of a step that ended into the run's outbox.
+func (s *Scheduler) tellStep(t *task, i int, how string, now time.Time) {
+	plan, step := t.run.Plan.Steps[i], &t.run.Steps[i]
+	if plan.Action == rules.Reload {
+		kind := events.TypePrefix + "reload." + how
+		if step.Reason == events.ReasonReloadExceededLimit {
+			kind = events.TypeReloadExceededLimit
+		}
+		s.tellReload(t, i, kind, now)
+		return
+	}
+	kind := events.TypePrefix + string(plan.Action) + "." + how
+	app := s.app(plan.Args.App, "")
+	made := s.app(step.Result.AppID, step.Result.AppName)
+	switch plan.Action {
+	case rules.Copy:
+		s.put(t, i, kind, plan.Args.App, now, events.CopyData{
+			Work: s.work(t.run, step.Reason, step.Error), Step: plan.Name, Attempts: len(step.Attempts),
+			App: app, Copy: made, Space: plan.Args.Space, ErrorCode: step.Result.Code,
+		})
+	case rules.Publish:
+		s.put(t, i, kind, plan.Args.App, now, events.PublishData{
+			Work: s.work(t.run, step.Reason, step.Error), Step: plan.Name, Attempts: len(step.Attempts),
+			App: app, Published: made, Space: plan.Args.Space, Replaced: step.Result.Replaced, ErrorCode: step.Result.Code,
+		})
+	}
+}
+
+// tellReload puts how a reload stands into the run's outbox.
+func (s *Scheduler) tellReload(t *task, i int, kind string, now time.Time) {
+	plan, step := t.run.Plan.Steps[i], &t.run.Steps[i]
+	result := step.Result
+	data := events.ReloadData{
+		Work: s.work(t.run, step.Reason, step.Error), Step: plan.Name, Attempts: len(step.Attempts),
+		App: s.app(plan.Args.App, ""), ReloadID: result.ReloadID, Status: result.Status, Partial: plan.Args.Partial,
+		ErrorCode: result.Code, Created: result.Created, Started: result.Began, Ended: result.Finished,
+	}
+	if !result.Began.IsZero() && result.Finished.After(result.Began) {
+		data.Duration = result.Finished.Sub(result.Began).Seconds()
+	}
+	s.put(t, i, kind, plan.Args.App, now, data)
+}
+
+// tellRun puts how a run ended, or that it is held, into its outbox.
+func (s *Scheduler) tellRun(t *task, now time.Time) {
+	run := t.run
+	data := events.RunData{
+		Work: s.work(run, run.Reason, run.Error), State: string(run.State),
+		Opened: run.Opened, Started: run.Started, Ended: run.Ended,
+	}
+	for i := range run.Steps {
+		data.Steps = append(data.Steps, events.StepState{
+			Name: run.Plan.Steps[i].Name, Action: string(run.Plan.Steps[i].Action),
+			State: string(run.Steps[i].State), Attempts: len(run.Steps[i].Attempts),
+		})
+	}
+	s.put(t, -1, events.TypePrefix+"run."+string(run.State), run.ID, now, data)
+}
+
+// put encodes an outcome of a run. Its id names the run, the step and what became
+// of it, so that it is the same however often it is made.
+func (s *Scheduler) put(t *task, i int, kind, key string, now time.Time, data any) {
+	run := t.run
+	id := run.ID + "/" + strings.TrimPrefix(kind, events.TypePrefix)
+	if i >= 0 {
+		id = fmt.Sprintf("%s/%s/%d", run.ID, run.Plan.Steps[i].Name, len(run.Steps[i].Attempts)) + "/" + strings.TrimPrefix(kind, events.TypePrefix)
+	}
+	run.Outbox = append(run.Outbox, must(events.NewOutcome(events.Head{
+		ID: id, Type: kind, Tenant: run.Tenant, Subject: subjectOf(i, key), Key: key, Time: now,
+		CausationID: run.Causes.Newest(), CorrelationID: run.ID, TraceParent: trace(run),
+	}, data)))
+}
+
+// subjectOf is the CloudEvents subject of an outcome.
+func subjectOf(step int, key string) string {
+	if step < 0 {
+		return "runs/" + key
+	}
+	return "apps/" + key
+}
+
+// tellTenant puts what happened to the tenant as a whole into its outbox.
+func (s *Scheduler) tellTenant(kind string, now time.Time, g gate, cause Verdict) {
+	s.told++
+	s.unsaved = true
+	s.outbox = append(s.outbox, must(events.NewOutcome(events.Head{
+		ID:   fmt.Sprintf("%s/%d/%d/%s", s.names.Tenant, s.names.Epoch, s.told, strings.TrimPrefix(kind, events.TypePrefix)),
+		Type: kind, Tenant: s.names.Tenant, Subject: "tenants/" + s.names.Tenant, Time: now,
+	}, events.TenantData{Tenant: s.names.Tenant, Reason: cause.Reason, Error: cause.Text, Since: g.since, Probe: g.at})))
+}
+
+// TenantOutbox returns what is to be told of the tenant as a whole, and whether it
+// changed since it was last asked for.
+func (s *Scheduler) TenantOutbox() ([]events.Outcome, bool) {
+	changed := s.unsaved
+	s.unsaved = false
+	return s.outbox, changed
+}
+
+// TenantTold takes the first n outcomes, which were published, out of the outbox.
+func (s *Scheduler) TenantTold(n int) {
+	s.outbox = s.outbox[n:]
+	s.unsaved = n > 0
+}
+
+func (s *Scheduler) work(run *Run, reason events.Reason, text string) events.Work {
+	causes := events.Causes{Count: run.Causes.Count, First: run.Causes.Head, Last: run.Causes.Tail}
+	if run.Causes.Count <= mostSequences {
+		causes.Sequences = run.Causes.Sequences()
+	}
+	return events.Work{Tenant: run.Tenant, Run: run.ID, Rule: run.Rule, Causes: causes, Reason: reason, Error: text}
+}
+
+func (s *Scheduler) app(id, name string) events.AppRef {
+	if id == "" {
+		return events.AppRef{}
+	}
+	return events.AppRef{ID: id, Name: name, Link: strings.TrimRight(s.names.URL, "/") + "/sense/app/" + id}
+}
+
+// trace returns the run's trace context: that of the event that opened it, or one
+// made from the run's id.
+func trace(run *Run) string {
+	if run.Trace != "" {
+		return run.Trace
+	}
+	sum := sha256.Sum256([]byte(run.ID))
+	return fmt.Sprintf("00-%x-%x-01", sum[:16], sum[16:24])
+}
+
+// must returns an outcome whose data is made of plain values, which always encode.
+func must(outcome events.Outcome, err error) events.Outcome {
+	if err != nil {
+		panic(err)
+	}
+	return outcome
+}

@@ -1,0 +1,274 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/qlikgateway/gateway/bridge/rules"
+	"github.com/qlikgateway/gateway/events"
+	"github.com/qlikgateway/gateway/qlik"
+)
+
+// mostAdmitted bounds the events admitted before the next write, so that one
+// atomic batch of the ledger holds all runs they touched.
+const mostAdmitted = 200
+
+// A term is a dispatcher at work under one tenure. One goroutine owns it.
+type term struct {
+	d         *Dispatcher
+	tenure    *Tenure
+	scheduler *Scheduler
+	entries   chan events.Entry
+	reports   chan Report
+	flying    int // commands under way
+	calls     sync.WaitGroup
+	last      uint64 // where the journal ended at take-over
+	saved     uint64 // the cursor as the ledger has it
+	log       zerolog.Logger
+}
+
+// loop works until ctx ends and what is in hand is done, or until work ends.
+func (t *term) loop(ctx, work context.Context) error {
+	t.catchUp(t.scheduler.Cursor())
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	entries, done := t.entries, ctx.Done()
+	var drained <-chan time.Time
+	for {
+		var commands []Command
+		var again time.Time
+		if done != nil {
+			commands, again = t.decide()
+		}
+		if err := t.carryOut(work, commands); err != nil {
+			return err
+		}
+		if done == nil && t.flying == 0 {
+			return nil
+		}
+		if !again.IsZero() {
+			timer.Reset(time.Until(again))
+		}
+		select {
+		case <-work.Done():
+			return context.Cause(work)
+		case <-done:
+			entries, done = nil, nil
+			drained = time.After(t.d.cfg.Drain)
+		case <-drained:
+			return fmt.Errorf("stop: %d calls did not end in time and will be reconciled", t.flying)
+		case entry := <-entries:
+			if err := t.admit(work, entry); err != nil {
+				return err
+			}
+		case report := <-t.reports:
+			t.take(report)
+		case <-timer.C:
+		}
+	}
+}
+
+// decide collects every command that may be carried out now.
+func (t *term) decide() (commands []Command, again time.Time) {
+	for {
+		command, at := t.scheduler.Next(time.Now())
+		if command.Kind == KindNone {
+			return commands, at
+		}
+		commands = append(commands, command)
+	}
+}
+
+// carryOut writes what changed, then starts the commands, then tells the outcomes.
+func (t *term) carryOut(work context.Context, commands []Command) error {
+	change := Change{Active: t.scheduler.Touched(), Cursor: t.moved()}
+	change.Outbox, change.Tell = t.scheduler.TenantOutbox()
+	if err := t.save(work, change); err != nil {
+		return err
+	}
+	for _, command := range commands {
+		t.start(work, command)
+	}
+	if change.Tell {
+		if err := t.tell(work, change.Outbox); err != nil {
+			return err
+		}
+		t.scheduler.TenantTold(len(change.Outbox))
+	}
+	var ended Change
+	for _, run := range change.Active {
+		if err := t.tell(work, run.Outbox); err != nil {
+			return err
+		}
+		if t.scheduler.Told(run.ID) {
+			t.d.cfg.Metrics.ended(run)
+			ended.Ended, ended.Cursor = append(ended.Ended, run), t.scheduler.Cursor()
+		}
+	}
+	return t.save(work, ended)
+}
+
+// moved returns the cursor if the ledger does not have it yet.
+func (t *term) moved() uint64 {
+	if cursor := t.scheduler.Cursor(); cursor > t.saved {
+		return cursor
+	}
+	return 0
+}
+
+func (t *term) save(work context.Context, change Change) error {
+	if err := t.tenure.Save(work, change); err != nil {
+		return err
+	}
+	t.saved = max(t.saved, change.Cursor)
+	return nil
+}
+
+// start has a command carried out beside the loop; its report comes back to it.
+func (t *term) start(work context.Context, command Command) {
+	t.flying++
+	t.calls.Go(func() {
+		select {
+		case t.reports <- t.d.worker.do(work, command):
+		case <-work.Done():
+		}
+	})
+}
+
+// take takes in a report, and how the breaker stands after it.
+func (t *term) take(report Report) {
+	t.flying--
+	now := time.Now()
+	t.d.cfg.Metrics.called(t.d.cfg.Tenant, report, now)
+	t.logReport(report, now)
+	t.scheduler.Done(now, report)
+	state := t.d.breaker.State()
+	t.d.cfg.Metrics.breaker(t.d.cfg.Tenant, state)
+	t.scheduler.Breaker(now, state != qlik.StateClosed, t.d.breaker.ProbeAt(), report.Verdict)
+}
+
+// tell publishes outcomes until they are acknowledged or work ends.
+func (t *term) tell(work context.Context, outcomes []events.Outcome) error {
+	if len(outcomes) == 0 {
+		return nil
+	}
+	err := t.persist(work, func() error { return t.d.cfg.Publisher.Publish(work, outcomes...) })
+	if err != nil {
+		return fmt.Errorf("publish outcomes: %w", err)
+	}
+	for _, outcome := range outcomes {
+		t.d.cfg.Metrics.told(t.d.cfg.Tenant, outcome.Type)
+		t.log.Info().Str("hop", "published").Str("type", outcome.Type).Str("event_id", outcome.ID).
+			Str("run_id", outcome.CorrelationID).Msg("outcome published")
+	}
+	return nil
+}
+
+// persist does a thing again until it works or work ends.
+func (t *term) persist(work context.Context, do func() error) error {
+	for wait := pauseShort; ; wait = min(2*wait, pauseLong) {
+		err := do()
+		if err == nil {
+			return nil
+		}
+		t.log.Warn().Err(err).Dur("again_in", wait).Msg("the broker did not take it; trying again")
+		if pause(work, wait) != nil {
+			return errors.Join(err, context.Cause(work))
+		}
+	}
+}
+
+// admit takes events of the journal, the given one and those that wait behind it.
+func (t *term) admit(work context.Context, entry events.Entry) error {
+	for n := 1; ; n++ {
+		if err := t.admitOne(work, entry); err != nil {
+			return err
+		}
+		if n == mostAdmitted {
+			return nil
+		}
+		select {
+		case entry = <-t.entries:
+		default:
+			return nil
+		}
+	}
+}
+
+func (t *term) admitOne(work context.Context, entry events.Entry) error {
+	defer t.catchUp(entry.Sequence)
+	if entry.Sequence <= t.scheduler.Cursor() {
+		return nil
+	}
+	if entry.Err != nil {
+		if err := t.bury(work, entry, "", events.ReasonUndecodable, entry.Err); err != nil {
+			return err
+		}
+		t.scheduler.Pass(entry.Sequence)
+		return nil
+	}
+	view := entry.View()
+	cause := Cause{
+		Sequence: entry.Sequence, ID: entry.Event.ID(), Time: entry.Time, Revision: entry.Revision,
+		Trace: view.Extensions["traceparent"],
+	}
+	t.scheduler.Pass(entry.Sequence)
+	for _, rule := range entry.Rules {
+		plan, err := t.d.cfg.Rules().Plan(rule, view)
+		if err != nil {
+			reason := events.ReasonBadArgument
+			if errors.Is(err, rules.ErrNoRule) {
+				reason = events.ReasonRuleRemoved
+			}
+			if err := t.bury(work, entry, rule, reason, err); err != nil {
+				return err
+			}
+			continue
+		}
+		id, opened := t.scheduler.Admit(time.Now(), cause, plan)
+		t.d.cfg.Metrics.admitted(plan.Tenant, plan.Rule, opened)
+		t.log.Info().Str("hop", "admitted").Str("event_id", cause.ID).Str("source", entry.Source).
+			Str("rule", rule).Str("run_id", id).Bool("opened", opened).Msg("event admitted")
+	}
+	return nil
+}
+
+// catchUp tells the scheduler once the journal was read to where it ended at
+// take-over.
+func (t *term) catchUp(sequence uint64) {
+	if sequence >= t.last {
+		t.scheduler.CaughtUp(time.Now())
+	}
+}
+
+// bury puts an event that cannot be carried out among the dead letters.
+func (t *term) bury(work context.Context, entry events.Entry, rule string, reason events.Reason, cause error) error {
+	t.log.Warn().Str("hop", "dead").Uint64("sequence", entry.Sequence).Str("source", entry.Source).Str("rule", rule).
+		Str("reason", string(reason)).Err(cause).Msg("event cannot be carried out")
+	return t.persist(work, func() error {
+		return t.d.cfg.Dead.Put(work, entry, events.Burial{Rule: rule, Reason: reason, Hop: "dispatcher", Hint: cause.Error()})
+	})
+}
+
+func (t *term) logReport(report Report, now time.Time) {
+	command, verdict := report.Command, report.Verdict
+	level := zerolog.InfoLevel
+	if command.Kind == KindPoll || command.Kind == KindResolve {
+		level = zerolog.DebugLevel
+	}
+	line := t.log.WithLevel(level).Str("hop", string(command.Kind)).Str("run_id", command.Run).
+		Str("step", command.Step.Name).Str("action", string(command.Step.Action)).Str("app_id", command.Step.Args.App).
+		Str("verdict", string(verdict.Kind)).Dur("took", now.Sub(report.Began))
+	if report.Reload != nil && report.Reload.ID != "" {
+		line.Str("reload_id", report.Reload.ID).Str("status", string(report.Reload.Status))
+	}
+	if verdict.Kind != VerdictDone {
+		line.Str("reason", string(verdict.Reason)).Str("error", verdict.Text)
+	}
+	line.Msg("asked Qlik")
+}

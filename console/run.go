@@ -1,0 +1,83 @@
+package console
+
+import (
+	"time"
+
+	"github.com/qlikgateway/gateway/bridge"
+	"github.com/qlikgateway/gateway/events"
+)
+
+// A RunList is one page of runs, the newest first.
+type RunList struct {
+	Data []Run  `json:"data"`
+	Next string `json:"next,omitempty"` // give it as ?before= for the next page
+}
+
+// A Run is a run as the API shows it.
+type Run struct {
+	ID      string        `json:"id"`
+	Tenant  string        `json:"tenant"`
+	Rule    string        `json:"rule"`
+	State   string        `json:"state"`
+	Reason  events.Reason `json:"reason,omitempty"`
+	Error   string        `json:"error,omitempty"`
+	Opened  time.Time     `json:"opened"`
+	Started time.Time     `json:"started,omitzero"`
+	Ended   time.Time     `json:"ended,omitzero"`
+	Causes  Causes        `json:"causes"`
+	Steps   []Step        `json:"steps"`
+}
+
+// Causes are the events that a run was carried out for.
+type Causes struct {
+	Count int      `json:"count"`
+	First []string `json:"first"`
+	Last  []string `json:"last,omitempty"`
+}
+
+// A Step is one step of a run.
+type Step struct {
+	Name      string        `json:"name"`
+	Action    string        `json:"action"`
+	App       string        `json:"app,omitempty"`
+	Space     string        `json:"space,omitempty"`
+	State     string        `json:"state"`
+	Reason    events.Reason `json:"reason,omitempty"`
+	Error     string        `json:"error,omitempty"`
+	ReloadID  string        `json:"reload_id,omitempty"`
+	Status    string        `json:"status,omitempty"` // the reload's, as Qlik spells it
+	Result    string        `json:"result_app,omitempty"`
+	NotBefore time.Time     `json:"not_before,omitzero"`
+	Attempts  []Attempt     `json:"attempts,omitempty"`
+}
+
+// An Attempt is one try of a step.
+type Attempt struct {
+	Called   time.Time     `json:"called"`
+	Answered time.Time     `json:"answered,omitzero"`
+	Lost     bool          `json:"lost,omitempty"` // its effect is being found out
+	Reason   events.Reason `json:"reason,omitempty"`
+}
+
+func newRun(run *bridge.Run) Run {
+	view := Run{
+		ID: run.ID, Tenant: run.Tenant, Rule: run.Rule, State: string(run.State), Reason: run.Reason, Error: run.Error,
+		Opened: run.Opened, Started: run.Started, Ended: run.Ended,
+		Causes: Causes{Count: run.Causes.Count, First: run.Causes.Head, Last: run.Causes.Tail},
+	}
+	for i := range run.Steps {
+		plan, step := run.Plan.Steps[i], &run.Steps[i]
+		shown := Step{
+			Name: plan.Name, Action: string(plan.Action), App: plan.Args.App, Space: plan.Args.Space,
+			State: string(step.State), Reason: step.Reason, Error: step.Error, NotBefore: step.NotBefore,
+			ReloadID: step.Result.ReloadID, Status: step.Result.Status, Result: step.Result.AppID,
+		}
+		for _, attempt := range step.Attempts {
+			shown.Attempts = append(shown.Attempts, Attempt{
+				Called: attempt.CalledAt, Answered: attempt.AnsweredAt, Lost: attempt.Lost, Reason: attempt.Reason,
+			})
+		}
+		view.Steps = append(view.Steps, shown)
+	}
+	return view
+}
