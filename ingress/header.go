@@ -3,10 +3,7 @@ package ingress
 import (
 	"errors"
 	"strings"
-	"time"
 	"unicode/utf8"
-
-	cloudevents "github.com/cloudevents/sdk-go/v2/event"
 )
 
 // decodeHeader undoes what the CloudEvents HTTP binding (section 3.1.3.2) does to
@@ -56,14 +53,4 @@ func nibble(c byte) int {
 		return int(c-'A') + 10
 	}
 	return -1
-}
-
-// setTime sets the time attribute, which is RFC 3339.
-func setTime(event *cloudevents.Event, value string) error {
-	t, err := time.Parse(time.RFC3339Nano, value)
-	if err != nil {
-		return errors.New("attribute time: expected RFC 3339, such as 2026-11-23T16:00:00Z")
-	}
-	event.SetTime(t)
-	return nil
 }

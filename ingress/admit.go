@@ -1,0 +1,112 @@
+package ingress
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/qlikgateway/gateway/bridge/rules"
+	"github.com/qlikgateway/gateway/events"
+)
+
+// An Answer tells a sender what became of its event. Every field is about an
+// event that is safe on the journal.
+type Answer struct {
+	ID        string   `json:"id"`                // of the CloudEvent
+	Source    string   `json:"source"`            // configured source that it came through
+	Matches   []string `json:"matches"`           // names of the rules that it matched
+	Duplicate bool     `json:"duplicate"`         // it was stored before; it will not run twice
+	Tenants   []string `json:"tenants,omitempty"` // of the rules, when they are of several
+}
+
+// Batch is the answer to a batch, in its order.
+type Batch struct {
+	Events []Answer `json:"events"`
+}
+
+// admit takes proven events to the journal. What cannot be stored is a *refusal;
+// of a batch, events before it may be stored, and are duplicates when the batch
+// is sent again. It runs on when the sender hangs up.
+func (in *Ingress) admit(ctx context.Context, live *Live, arrivals []events.Arrival) ([]Answer, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	defer cancel()
+	answers := make([]Answer, 0, len(arrivals))
+	for _, a := range arrivals {
+		answer, err := in.store(ctx, live, a)
+		if err != nil {
+			return nil, err
+		}
+		answers = append(answers, answer)
+	}
+	return answers, nil
+}
+
+// store routes one event and appends it to the journal.
+func (in *Ingress) store(ctx context.Context, live *Live, a events.Arrival) (Answer, error) {
+	routing := live.Rules.Route(a.View())
+	targets, matches := split(routing.Matches)
+	for _, note := range slices.Concat(routing.Missing, routing.Errors) {
+		in.metrics.missing.WithLabelValues(a.Source, note.Rule).Inc()
+	}
+	receipt, err := in.config.Append(ctx, a, targets, live.Revision)
+	if err != nil {
+		return Answer{}, unstored(err)
+	}
+	answer := Answer{ID: a.Event.ID(), Source: a.Source, Matches: matches, Duplicate: receipt.Duplicate}
+	if len(targets) > 1 {
+		for _, target := range targets {
+			answer.Tenants = append(answer.Tenants, target.Tenant)
+		}
+	}
+	if !receipt.Duplicate {
+		for _, rule := range matches {
+			in.metrics.matches.WithLabelValues(a.Source, rule).Inc()
+		}
+	}
+	return answer, nil
+}
+
+// split groups matches by tenant, in the order of the rules.
+func split(matches []rules.Match) ([]events.Target, []string) {
+	var targets []events.Target
+	names := make([]string, 0, len(matches))
+	for _, match := range matches {
+		names = append(names, match.Rule)
+		i := slices.IndexFunc(targets, func(t events.Target) bool { return t.Tenant == match.Tenant })
+		if i < 0 {
+			i = len(targets)
+			targets = append(targets, events.Target{Tenant: match.Tenant})
+		}
+		targets[i].Rules = append(targets[i].Rules, match.Rule)
+	}
+	return targets, names
+}
+
+// sum is the result of a delivery of several events: the best one of them.
+func sum(answers []Answer) Result {
+	if len(answers) == 0 {
+		return Unmatched
+	}
+	result := Duplicate
+	for _, answer := range answers {
+		if !answer.Duplicate && len(answer.Matches) > 0 {
+			return Accepted
+		}
+		if !answer.Duplicate {
+			result = Unmatched
+		}
+	}
+	return result
+}
+
+// unstored says an error of the journal in words for the sender.
+func unstored(err error) *refusal {
+	r := &refusal{result: Unavailable, err: err, detail: "the event was not stored: send it again, with the same id if it has one"}
+	switch {
+	case errors.Is(err, events.ErrTooLarge):
+		r.result, r.detail = TooLarge, "the journal takes no event of this size: send less, such as a link to the data"
+	case errors.Is(err, events.ErrFull):
+		r.result, r.detail = Full, "the journal holds as many events as it may: send it again later, and tell the operator"
+	}
+	return r
+}

@@ -1,0 +1,157 @@
+package ingress
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+)
+
+// Limits of the server that faces senders.
+const (
+	ReadHeaderTimeout = 5 * time.Second
+	ReadTimeout       = 15 * time.Second // header and body
+	WriteTimeout      = 30 * time.Second // from the header's end to the answer's
+	IdleTimeout       = 60 * time.Second
+	MaxHeaderBytes    = 32 << 10
+)
+
+// Server returns an HTTP server for a handler that faces the open Internet, with
+// this package's limits set. Its address is the caller's to set, its errors go to
+// the ingress log.
+func (in *Ingress) Server(handler http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: ReadHeaderTimeout,
+		ReadTimeout:       ReadTimeout,
+		WriteTimeout:      WriteTimeout,
+		IdleTimeout:       IdleTimeout,
+		MaxHeaderBytes:    MaxHeaderBytes,
+		ErrorLog:          log.New(in.refused, "", 0),
+	}
+}
+
+// Handler returns the routes for senders: POST /hooks/{source} and POST /events.
+func (in *Ingress) Handler() (http.Handler, error) {
+	gin.SetMode(gin.ReleaseMode)
+	engine := gin.New()
+	engine.HandleMethodNotAllowed = true
+	engine.RedirectTrailingSlash = false // Qlik and others take a redirect for an error
+	if err := engine.SetTrustedProxies(nil); err != nil {
+		return nil, fmt.Errorf("trust no proxy: %w", err)
+	}
+	engine.POST("/hooks/:source", func(c *gin.Context) { in.serve(c, c.Param("source"), false) })
+	engine.POST("/events", func(c *gin.Context) { in.serve(c, EventsSource, true) })
+	engine.NoRoute(func(c *gin.Context) {
+		in.turnAway(c, refusef(Unknown, "nothing is served at this path: send to /hooks/{source} or /events"))
+	})
+	engine.NoMethod(func(c *gin.Context) {
+		in.turnAway(c, refusef(WrongMethod, "only POST is understood here"))
+	})
+	return engine, nil
+}
+
+// turnAway answers a request that was not sent to a source.
+func (in *Ingress) turnAway(c *gin.Context, r *refusal) {
+	d := delivery{via: "http", source: noSource, from: c.ClientIP(), began: time.Now()}
+	d.end(nil, r)
+	in.reply(c, &d)
+}
+
+// serve carries one HTTP delivery from its first byte to its answer.
+func (in *Ingress) serve(c *gin.Context, name string, eventsOnly bool) {
+	d := delivery{via: "http", source: noSource, from: c.ClientIP(), began: time.Now()}
+	defer func() {
+		if cause := recover(); cause != nil {
+			in.config.Log.Error().Str("source", d.source).Bytes("stack", debug.Stack()).Msgf("panic: %v", cause)
+			d.end(nil, errors.New("a panic, logged with its stack"))
+		}
+		in.reply(c, &d)
+	}()
+	select {
+	case in.slots <- struct{}{}:
+		defer func() { <-in.slots }()
+	default:
+		d.end(nil, refusef(Busy, "%d deliveries are being read: send it again", cap(in.slots)))
+		return
+	}
+	live, s := in.source(name)
+	if s == nil || s.proof == nil {
+		d.end(nil, refusef(Unknown, "no source of this name is configured for HTTP: compare the path with the gateway's `sources`"))
+		return
+	}
+	d.source = name
+	m, err := in.receive(c, s)
+	d.bytes = len(m.body)
+	if err != nil {
+		d.end(nil, err)
+		return
+	}
+	m.eventsOnly = eventsOnly
+	arrivals, err := s.read(m)
+	if err != nil {
+		d.end(nil, err)
+		return
+	}
+	d.batch = s.batched(m)
+	d.end(in.admit(c.Request.Context(), live, arrivals))
+}
+
+// receive reads a request's body and proves its sender.
+func (in *Ingress) receive(c *gin.Context, s *source) (message, error) {
+	r := c.Request
+	m := message{header: r.Header, arrived: time.Now()}
+	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
+		c.Header("Accept-Encoding", "identity")
+		return m, refusef(Unsupported, "Content-Encoding %.40q is not read: send the body uncompressed", encoding)
+	}
+	if err := s.proof.glance(r.Header); err != nil {
+		return m, s.unproven(err)
+	}
+	if r.ContentLength > in.config.MaxBody {
+		return m, in.tooLarge()
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, r.Body, in.config.MaxBody))
+	if err != nil {
+		if errors.As(err, new(*http.MaxBytesError)) {
+			return m, in.tooLarge()
+		}
+		return m, &refusal{result: Slow, err: fmt.Errorf("read body: %w", err), detail: "the body did not come whole and in time: send it again"}
+	}
+	m.body = body
+	if err := s.proof.prove(r.Header, body, m.arrived); err != nil {
+		return m, s.unproven(err)
+	}
+	return m, nil
+}
+
+func (in *Ingress) tooLarge() *refusal {
+	return refusef(TooLarge, "the body is larger than %d bytes: send less, such as a link to the data", in.config.MaxBody)
+}
+
+func (s *source) unproven(err error) *refusal {
+	return &refusal{result: Unproven, err: err, challenge: s.proof.challenge()}
+}
+
+// reply sends a delivery's answer and records it.
+func (in *Ingress) reply(c *gin.Context, d *delivery) {
+	in.record(d)
+	if d.refusal != nil {
+		if d.refusal.challenge != "" {
+			c.Header("WWW-Authenticate", d.refusal.challenge)
+		}
+		if wait := d.result.retryAfter(); wait > 0 {
+			c.Header("Retry-After", strconv.Itoa(int(wait.Seconds())))
+		}
+	}
+	c.Header("Cache-Control", "no-store")
+	c.Header("Content-Type", d.mediaType())
+	c.JSON(d.result.Status(), d.answer(c.Request.URL.Path))
+}

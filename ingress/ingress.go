@@ -1,0 +1,101 @@
+package ingress
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+
+	"github.com/qlikgateway/gateway/bridge/rules"
+	"github.com/qlikgateway/gateway/events"
+)
+
+// Defaults of Config.
+const (
+	DefaultMaxBody     = 512 << 10
+	DefaultMaxInFlight = 1024
+)
+
+// storeTimeout bounds one delivery's way to the journal. It is below the five
+// seconds that the most impatient sender waits, and it runs on when the sender
+// hangs up: what is proven is stored.
+const storeTimeout = 4 * time.Second
+
+// Config is what an Ingress is made of, for as long as it lives.
+type Config struct {
+	// Append stores an event for its targets and returns when it is safe:
+	// (*events.Journal).Append.
+	Append func(ctx context.Context, a events.Arrival, targets []events.Target, revision uint64) (events.Receipt, error)
+
+	MaxBody     int64 // bytes of one delivery; default DefaultMaxBody
+	MaxInFlight int   // HTTP deliveries at once, more are answered 503; default DefaultMaxInFlight
+
+	Registerer prometheus.Registerer
+	Log        zerolog.Logger
+}
+
+// Live is the part of the configuration that can change while the gateway runs.
+type Live struct {
+	Sources  *Sources
+	Rules    *rules.Set
+	Revision uint64 // number of this configuration, stored with each event
+}
+
+// An Ingress receives events. The zero value is not usable; see New.
+type Ingress struct {
+	config  Config
+	live    atomic.Pointer[Live]
+	changed chan struct{} // holds one token when Set was called and Listen has not looked
+	slots   chan struct{} // holds one token per HTTP delivery in flight
+	metrics *metrics
+	refused zerolog.Logger // sampled, so that a flood does not fill the log
+}
+
+// New returns an Ingress that refuses everything until Set gave it sources. It
+// fails when its metrics are already registered.
+func New(config Config) (*Ingress, error) {
+	if config.Append == nil || config.Registerer == nil {
+		return nil, errors.New("make ingress: Append and Registerer are needed")
+	}
+	if config.MaxBody <= 0 {
+		config.MaxBody = DefaultMaxBody
+	}
+	if config.MaxInFlight <= 0 {
+		config.MaxInFlight = DefaultMaxInFlight
+	}
+	m, err := newMetrics(config.Registerer)
+	if err != nil {
+		return nil, fmt.Errorf("register ingress metrics: %w", err)
+	}
+	return &Ingress{
+		config:  config,
+		changed: make(chan struct{}, 1),
+		slots:   make(chan struct{}, config.MaxInFlight),
+		metrics: m,
+		refused: config.Log.Sample(&zerolog.BurstSampler{Burst: 20, Period: time.Second}),
+	}, nil
+}
+
+// Set puts sources and rules in force for every delivery that begins after it.
+// Deliveries under way end with what they began with.
+func (in *Ingress) Set(live Live) {
+	in.live.Store(&live)
+	select {
+	case in.changed <- struct{}{}:
+	default:
+	}
+}
+
+// source returns the configuration in force and the source of that name in it;
+// nil when there is none.
+func (in *Ingress) source(name string) (*Live, *source) {
+	live := in.live.Load()
+	if live == nil || live.Sources == nil {
+		return nil, nil
+	}
+	return live, live.Sources.byName[name]
+}

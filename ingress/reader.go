@@ -1,0 +1,211 @@
+package ingress
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"mime"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	cloudevents "github.com/cloudevents/sdk-go/v2/event"
+
+	"github.com/qlikgateway/gateway/events"
+)
+
+// Types of events that are no CloudEvents and that no preset understands.
+const (
+	TypeWebhook = "io.qlikgateway.v1.webhook.received"
+	TypeMessage = "io.qlikgateway.v1.message.received"
+)
+
+// A message is one delivery as it came in, over HTTP or NATS.
+type message struct {
+	header     http.Header
+	body       []byte
+	subject    string // the NATS subject; "" over HTTP
+	arrived    time.Time
+	eventsOnly bool // only CloudEvents are welcome
+}
+
+// read makes events of a proven message. What cannot be read is a *refusal.
+func (s *source) read(m message) ([]events.Arrival, error) {
+	media, _, _ := mime.ParseMediaType(m.header.Get("Content-Type"))
+	switch {
+	case s.reading != nil:
+		return one(s.understand(m))
+	case media == events.MediaEvent, media == "" && m.subject != "" && looksStructured(m.body):
+		event, err := events.DecodeStructured(m.body)
+		return one(s.arrival(event, m.body), err)
+	case s.batched(m):
+		return s.batch(m.body)
+	case strings.HasPrefix(media, "application/cloudevents"):
+		return nil, refusef(Unsupported, "Content-Type %.100q is not read: send %s, %s (HTTP only) or binary mode", media, events.MediaEvent, mediaBatch)
+	case hasAttributes(m.header):
+		event, err := readBinary(m.header, m.body)
+		return one(s.arrival(event, nil), err)
+	case m.eventsOnly:
+		return nil, refusef(Unsupported, "only CloudEvents 1.0 are read here: send Content-Type %s, or the attributes as ce- headers", events.MediaEvent)
+	}
+	return one(s.plain(m))
+}
+
+// one wraps a single reading.
+func one(a events.Arrival, err error) ([]events.Arrival, error) {
+	if err != nil {
+		return nil, refuse(Malformed, err)
+	}
+	return []events.Arrival{a}, nil
+}
+
+// arrival is the event on its way to the journal. Its id is what makes two
+// deliveries one; where the sender gave none it is random, and the journal's
+// answer getting lost still does not double it.
+func (s *source) arrival(event cloudevents.Event, raw []byte) events.Arrival {
+	return events.Arrival{Source: s.name, Event: event, Raw: raw, DedupeID: event.ID()}
+}
+
+// batched reports whether the message is a batch of CloudEvents, which only HTTP has.
+func (s *source) batched(m message) bool {
+	media, _, _ := mime.ParseMediaType(m.header.Get("Content-Type"))
+	return media == mediaBatch && m.subject == "" && s.reading == nil
+}
+
+func (s *source) batch(body []byte) ([]events.Arrival, error) {
+	all, raws, err := readBatch(body)
+	if errors.Is(err, errTooLarge) {
+		return nil, refuse(TooLarge, err)
+	}
+	if err != nil {
+		return nil, refuse(Malformed, err)
+	}
+	arrivals := make([]events.Arrival, len(all))
+	for i, event := range all {
+		arrivals[i] = s.arrival(event, raws[i])
+	}
+	return arrivals, nil
+}
+
+// looksStructured reports whether a NATS message without a content type is a
+// CloudEvent in the JSON event format, as the NATS binding 1.0 sends it.
+func looksStructured(body []byte) bool {
+	var event struct{ SpecVersion, ID, Type, Source string }
+	return json.Unmarshal(body, &event) == nil && event.SpecVersion != "" && event.ID != "" && event.Type != "" && event.Source != ""
+}
+
+// understand makes an event of a body that the source's preset knows.
+func (s *source) understand(m message) (events.Arrival, error) {
+	body, err := decodeBody(m.body)
+	if err != nil {
+		return events.Arrival{}, err
+	}
+	if _, ok := body.(map[string]any); !ok {
+		return events.Arrival{}, errors.New("the body is not a JSON object, as this source's preset " + s.preset + " expects")
+	}
+	facts := s.reading.facts(m.header, body)
+	if s.reading.cloudEvent {
+		event, err := events.DecodeStructured(m.body)
+		a := s.arrival(event, m.body)
+		a.Facts = facts
+		return a, err
+	}
+	event := s.blank(m)
+	err = setAll(&event, map[string]string{
+		"id":      s.reading.first("id", m.header, body),
+		"type":    s.reading.first("type", m.header, body),
+		"source":  s.reading.first("source", m.header, body),
+		"subject": s.reading.first("subject", m.header, body),
+	})
+	event.SetTime(s.reading.moment(m.header, body, m.arrived))
+	event.SetDataContentType("application/json")
+	a := s.arrival(event, nil)
+	a.Facts = facts
+	return a, errors.Join(err, events.Validate(event))
+}
+
+// plain makes an event of a body of which nothing is known.
+func (s *source) plain(m message) (events.Arrival, error) {
+	event := s.blank(m)
+	id, ok := single(m.header, "Webhook-Id")
+	if !ok {
+		id, _ = single(m.header, "Idempotency-Key")
+	}
+	media, err := mediaType(m.header.Get("Content-Type"), m.body)
+	if err != nil {
+		return events.Arrival{}, err
+	}
+	event.SetDataContentType(media)
+	err = setAll(&event, map[string]string{"id": id, "subject": m.subject})
+	return s.arrival(event, nil), errors.Join(err, events.Validate(event))
+}
+
+// mediaType returns what a body is: what was declared, unless it is JSON under
+// another name, as SNS and curl send it. Declared JSON that is none is an error.
+func mediaType(declared string, body []byte) (string, error) {
+	valid, saysJSON := json.Valid(body), isJSON(declared)
+	switch {
+	case valid && !saysJSON:
+		return "application/json", nil
+	case !valid && saysJSON && len(body) > 0:
+		_, err := decodeBody(body)
+		return "", err
+	}
+	if _, _, err := mime.ParseMediaType(declared); err != nil {
+		return "application/octet-stream", nil
+	}
+	return declared, nil
+}
+
+// blank returns the event that a message is when nothing in it says more.
+func (s *source) blank(m message) cloudevents.Event {
+	event := cloudevents.New(cloudevents.CloudEventsVersionV1)
+	event.SetID(rand.Text())
+	event.SetSource("/sources/" + s.name)
+	event.SetType(TypeWebhook)
+	if m.subject != "" {
+		event.SetType(TypeMessage)
+	}
+	event.SetTime(m.arrived.UTC())
+	event.DataEncoded = m.body
+	if parent, ok := single(m.header, "Traceparent"); ok && traced(parent) {
+		event.SetExtension("traceparent", parent)
+	}
+	return event
+}
+
+// setAll sets the attributes that have a value.
+func setAll(event *cloudevents.Event, attributes map[string]string) error {
+	for name, value := range attributes {
+		if value == "" {
+			continue
+		}
+		if err := events.SetAttribute(event, name, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// traced reports whether the text is a W3C trace context parent, version 00.
+func traced(parent string) bool {
+	parts := strings.Split(parent, "-")
+	if len(parts) != 4 || parts[0] != "00" {
+		return false
+	}
+	for i, size := range []int{2, 32, 16, 2} {
+		if len(parts[i]) != size || strings.Trim(parts[i], "0123456789abcdef") != "" {
+			return false
+		}
+	}
+	return true
+}
+
+// controlHeader reports whether a NATS header steers a server; none of them
+// reaches an event.
+func controlHeader(name string) bool {
+	return slices.ContainsFunc([]string{"nats-", "kv-"}, func(prefix string) bool {
+		return strings.HasPrefix(strings.ToLower(name), prefix)
+	})
+}
