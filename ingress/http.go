@@ -75,20 +75,15 @@ func (in *Ingress) serve(c *gin.Context, name string, eventsOnly bool) {
 		}
 		in.reply(c, &d)
 	}()
-	select {
-	case in.slots <- struct{}{}:
-		defer func() { <-in.slots }()
-	default:
-		d.end(nil, refusef(Busy, "%d deliveries are being read: send it again", cap(in.slots)))
-		return
-	}
 	live, s := in.source(name)
 	if s == nil || s.proof == nil {
 		d.end(nil, refusef(Unknown, "no source of this name is configured for HTTP: compare the path with the gateway's `sources`"))
 		return
 	}
 	d.source = name
-	m, err := in.receive(c, s)
+	share := &share{body: c.Request.Body, of: in}
+	defer share.free()
+	m, err := in.receive(c, s, share)
 	d.bytes = len(m.body)
 	if err != nil {
 		d.end(nil, err)
@@ -105,7 +100,7 @@ func (in *Ingress) serve(c *gin.Context, name string, eventsOnly bool) {
 }
 
 // receive reads a request's body and proves its sender.
-func (in *Ingress) receive(c *gin.Context, s *source) (message, error) {
+func (in *Ingress) receive(c *gin.Context, s *source, body io.ReadCloser) (message, error) {
 	r := c.Request
 	m := message{header: r.Header, arrived: time.Now()}
 	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
@@ -118,19 +113,45 @@ func (in *Ingress) receive(c *gin.Context, s *source) (message, error) {
 	if r.ContentLength > in.config.MaxBody {
 		return m, in.tooLarge()
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, r.Body, in.config.MaxBody))
-	if err != nil {
-		if errors.As(err, new(*http.MaxBytesError)) {
-			return m, in.tooLarge()
-		}
+	read, err := io.ReadAll(http.MaxBytesReader(c.Writer, body, in.config.MaxBody))
+	switch {
+	case errors.Is(err, errBusy):
+		return m, refuse(Busy, err)
+	case errors.As(err, new(*http.MaxBytesError)):
+		return m, in.tooLarge()
+	case err != nil:
 		return m, &refusal{result: Slow, err: fmt.Errorf("read body: %w", err), detail: "the body did not come whole and in time: send it again"}
 	}
-	m.body = body
-	if err := s.proof.prove(r.Header, body, m.arrived); err != nil {
+	m.body = read
+	if err := s.proof.prove(r.Header, read, m.arrived); err != nil {
 		return m, s.unproven(err)
 	}
 	return m, nil
 }
+
+// A share is what one delivery takes of the memory that all may take. It counts
+// what was sent, not what was announced, so that a connection that only hangs
+// takes nothing from honest senders.
+type share struct {
+	body  io.ReadCloser
+	of    *Ingress
+	taken int64
+}
+
+func (s *share) Read(p []byte) (int, error) {
+	n, err := s.body.Read(p)
+	s.taken += int64(n)
+	if s.of.held.Add(int64(n)) > s.of.config.MaxHeld {
+		return n, errBusy
+	}
+	return n, err
+}
+
+// Close closes the request's body.
+func (s *share) Close() error { return s.body.Close() }
+
+// free gives the share back.
+func (s *share) free() { s.of.held.Add(-s.taken) }
 
 func (in *Ingress) tooLarge() *refusal {
 	return refusef(TooLarge, "the body is larger than %d bytes: send less, such as a link to the data", in.config.MaxBody)

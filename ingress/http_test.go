@@ -225,7 +225,7 @@ func TestJournalsFaultsAskTheSenderToComeBack(t *testing.T) {
 
 func TestAnswerWaitsForTheJournal(t *testing.T) {
 	t.Parallel()
-	d := opened(t, func(c *ingress.Config) { c.MaxInFlight = 1 })
+	d := opened(t, func(c *ingress.Config) { c.MaxHeld = 20 })
 	d.shelf.hold, d.shelf.entered = make(chan struct{}), make(chan struct{}, 1)
 	answered := make(chan reply)
 	go func() { answered <- d.post(t, "/hooks/lab", `{"done":true}`) }()
@@ -243,6 +243,9 @@ func TestAnswerWaitsForTheJournal(t *testing.T) {
 	close(d.shelf.hold)
 	if r := <-answered; r.status != http.StatusAccepted || r.Matches[0] != "done" {
 		t.Errorf("answered %s", r.raw)
+	}
+	if r := d.post(t, "/hooks/lab", `{"done":true}`); r.status != http.StatusAccepted {
+		t.Errorf("after that, answered %s", r.raw)
 	}
 }
 

@@ -16,8 +16,8 @@ import (
 
 // Defaults of Config.
 const (
-	DefaultMaxBody     = 512 << 10
-	DefaultMaxInFlight = 1024
+	DefaultMaxBody = 512 << 10
+	DefaultMaxHeld = 128 << 20
 )
 
 // storeTimeout bounds one delivery's way to the journal. It is below the five
@@ -31,8 +31,8 @@ type Config struct {
 	// (*events.Journal).Append.
 	Append func(ctx context.Context, a events.Arrival, targets []events.Target, revision uint64) (events.Receipt, error)
 
-	MaxBody     int64 // bytes of one delivery; default DefaultMaxBody
-	MaxInFlight int   // HTTP deliveries at once, more are answered 503; default DefaultMaxInFlight
+	MaxBody int64 // bytes of one delivery; default DefaultMaxBody
+	MaxHeld int64 // bytes of all HTTP deliveries at once, more are answered 503; default DefaultMaxHeld
 
 	Registerer prometheus.Registerer
 	Log        zerolog.Logger
@@ -41,8 +41,8 @@ type Config struct {
 // Live is the part of the configuration that can change while the gateway runs.
 type Live struct {
 	Sources  *Sources
-	Rules    *rules.Set
-	Revision uint64 // number of this configuration, stored with each event
+	Rules    *rules.Set // nil = none
+	Revision uint64     // number of this configuration, stored with each event
 }
 
 // An Ingress receives events. The zero value is not usable; see New.
@@ -50,7 +50,7 @@ type Ingress struct {
 	config  Config
 	live    atomic.Pointer[Live]
 	changed chan struct{} // holds one token when Set was called and Listen has not looked
-	slots   chan struct{} // holds one token per HTTP delivery in flight
+	held    atomic.Int64  // bytes of HTTP deliveries that were read and not yet answered
 	metrics *metrics
 	refused zerolog.Logger // sampled, so that a flood does not fill the log
 }
@@ -64,8 +64,8 @@ func New(config Config) (*Ingress, error) {
 	if config.MaxBody <= 0 {
 		config.MaxBody = DefaultMaxBody
 	}
-	if config.MaxInFlight <= 0 {
-		config.MaxInFlight = DefaultMaxInFlight
+	if config.MaxHeld <= 0 {
+		config.MaxHeld = DefaultMaxHeld
 	}
 	m, err := newMetrics(config.Registerer)
 	if err != nil {
@@ -74,7 +74,6 @@ func New(config Config) (*Ingress, error) {
 	return &Ingress{
 		config:  config,
 		changed: make(chan struct{}, 1),
-		slots:   make(chan struct{}, config.MaxInFlight),
 		metrics: m,
 		refused: config.Log.Sample(&zerolog.BurstSampler{Burst: 20, Period: time.Second}),
 	}, nil
@@ -83,6 +82,9 @@ func New(config Config) (*Ingress, error) {
 // Set puts sources and rules in force for every delivery that begins after it.
 // Deliveries under way end with what they began with.
 func (in *Ingress) Set(live Live) {
+	if live.Rules == nil {
+		live.Rules = &rules.Set{}
+	}
 	in.live.Store(&live)
 	select {
 	case in.changed <- struct{}{}:

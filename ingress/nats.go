@@ -38,11 +38,7 @@ type ear struct {
 // returns an error when the connection takes no subscription.
 func (in *Ingress) Listen(ctx context.Context, conn *nats.Conn) error {
 	held := map[ear]*nats.Subscription{}
-	defer func() {
-		for _, subscription := range held {
-			drain(subscription)
-		}
-	}()
+	defer func() { drain(held) }()
 	for {
 		if err := in.subscribe(ctx, conn, held); err != nil {
 			return err
@@ -73,25 +69,34 @@ func (in *Ingress) subscribe(ctx context.Context, conn *nats.Conn, held map[ear]
 		}
 		held[e] = subscription
 	}
+	gone := map[ear]*nats.Subscription{}
 	for e, subscription := range held {
 		if !wanted[e] {
-			drain(subscription)
+			gone[e] = subscription
 			delete(held, e)
 		}
 	}
+	drain(gone)
 	return nil
 }
 
-// drain ends a subscription when the messages it holds are done with, in bounded time.
-func drain(subscription *nats.Subscription) {
-	closed := make(chan struct{})
-	subscription.SetClosedHandler(func(string) { close(closed) })
-	if subscription.Drain() != nil {
-		return // the connection is gone, and its messages with it
+// drain ends subscriptions when the messages they hold are done with, in bounded time.
+func drain(subscriptions map[ear]*nats.Subscription) {
+	var closing []<-chan struct{}
+	for _, subscription := range subscriptions {
+		closed := make(chan struct{})
+		subscription.SetClosedHandler(func(string) { close(closed) })
+		if subscription.Drain() == nil { // else the connection is gone, and its messages with it
+			closing = append(closing, closed)
+		}
 	}
-	select {
-	case <-closed:
-	case <-time.After(drainTimeout):
+	timeout := time.After(drainTimeout)
+	for _, closed := range closing {
+		select {
+		case <-closed:
+		case <-timeout:
+			return
+		}
 	}
 }
 

@@ -30,8 +30,11 @@ const (
 	Broken      Result = "broken"              // a fault of the gateway
 )
 
-// errTooLarge marks what is over a limit of ours.
-var errTooLarge = errors.New("send less at once")
+// What is over a limit of ours.
+var (
+	errTooLarge = errors.New("send less at once")
+	errBusy     = errors.New("too many deliveries are being read: send it again")
+)
 
 // A refusal is a delivery that was not stored, and why.
 type refusal struct {
@@ -78,7 +81,7 @@ func (r *refusal) problem(instance string) Problem {
 		instance = instance[:256]
 	}
 	return Problem{
-		Type:     "urn:io.qlikgateway:problem:" + strings.ReplaceAll(string(r.result), "_", "-"),
+		Type:     "urn:qlikgateway:problem:" + strings.ReplaceAll(string(r.result), "_", "-"),
 		Title:    r.result.title(),
 		Status:   r.result.Status(),
 		Detail:   detail,
