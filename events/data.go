@@ -43,6 +43,8 @@ type ReloadData struct {
 	Started   time.Time `json:"started,omitzero"`
 	Ended     time.Time `json:"ended,omitzero"`
 	Duration  float64   `json:"duration_seconds,omitempty"` // from start to end
+
+	LogExcerpt string `json:"log_excerpt,omitempty"` // the end of the reload's log
 }
 
 // CopyData is the data of copy.* outcomes.

@@ -3,6 +3,8 @@ package events
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
+	"strings"
 	"time"
 )
 
@@ -27,8 +29,16 @@ type Head struct {
 	TraceParent   string    `json:"trace_parent,omitempty"`
 }
 
-// NewOutcome returns the outcome with its data encoded.
+// NewOutcome returns the outcome with its data encoded. A type of the gateway's
+// own has to be in the Catalog, and data of the Go type that stands there.
 func NewOutcome(head Head, data any) (Outcome, error) {
+	kind, known := kindNamed(head.Type)
+	if !known && strings.HasPrefix(head.Type, TypePrefix) {
+		return Outcome{}, fmt.Errorf("make outcome: type %s is not in the catalog", head.Type)
+	}
+	if known && reflect.TypeOf(data) != reflect.TypeOf(kind.Data) {
+		return Outcome{}, fmt.Errorf("make outcome: data of %s is a %T, expected a %T", head.Type, data, kind.Data)
+	}
 	encoded, err := json.Marshal(data)
 	if err != nil {
 		return Outcome{}, fmt.Errorf("encode data of %s: %w", head.Type, err)

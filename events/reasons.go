@@ -35,3 +35,14 @@ const (
 	ReasonUndecodable Reason = "undecodable"  // the journal's message cannot be read
 	ReasonRuleRemoved Reason = "rule_removed" // the rule it matched is gone
 )
+
+// Reasons lists every reason there is.
+func Reasons() []Reason {
+	return []Reason{
+		ReasonReloadFailed, ReasonReloadCanceled, ReasonReloadExceededLimit, ReasonReloadGone,
+		ReasonRetriesExhausted, ReasonDeadline, ReasonUnknownOutcome, ReasonBadArgument, ReasonBadRequest,
+		ReasonUnauthorized, ReasonForbidden, ReasonFrequencyQuota, ReasonNotFound, ReasonConflict, ReasonPending,
+		ReasonRateLimited, ReasonServerError, ReasonTimeout, ReasonTransport, ReasonBreakerOpen, ReasonStalled,
+		ReasonShutdown, ReasonUndecodable, ReasonRuleRemoved,
+	}
+}

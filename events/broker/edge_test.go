@@ -157,10 +157,12 @@ func TestPersonCannotJoinTheIngressQueue(t *testing.T) {
 	t.Parallel()
 	b := listening(t)
 	etl := connect(t, b, "etl", etlSecret)
-	if _, err := etl.QueueSubscribeSync("etl.*.done", b.Names().Queue); err != nil {
-		t.Fatal(err)
+	for _, queue := range []string{b.Names().Queue, b.Names().Queue + ".jobs"} {
+		if _, err := etl.QueueSubscribeSync("etl.*.done", queue); err != nil {
+			t.Fatal(err)
+		}
+		etl.wantRefused(t, "subscription in queue "+queue)
 	}
-	etl.wantRefused(t, "queue subscription")
 	if _, err := etl.QueueSubscribeSync("etl.*.done", "mine"); err != nil {
 		t.Fatal(err)
 	}

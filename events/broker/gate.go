@@ -55,8 +55,8 @@ func personal(user User, names Names) *server.Permissions {
 		Publish: &server.SubjectPermission{Allow: user.Publish, Deny: names.reserved()},
 		Subscribe: &server.SubjectPermission{
 			Allow: append([]string{"_INBOX.>"}, user.Subscribe...),
-			// Joining the ingress's queue group would take events away from it.
-			Deny: []string{"> " + names.Queue},
+			// Joining a queue group of the ingress would take events away from it.
+			Deny: []string{"> " + names.Queue, "> " + names.Queue + ".>"},
 		},
 	}
 	if len(user.Publish) == 0 { // an empty list would allow everything that is not denied

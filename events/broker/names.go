@@ -20,7 +20,7 @@ type Names struct {
 	DeadSubject      string // Dead stores <DeadSubject>.<tenant>.<source>
 	OutSubject       string // the publisher writes <OutSubject>.<tenant>.<noun>.<participle>.<key>
 	EventSubject     string // and Out stores and republishes it as <EventSubject>.<tenant>...
-	Queue            string // queue group of the ingress of all replicas
+	Queue            string // queue group of the ingress of all replicas, or the beginning of several: <Queue>.<source>
 }
 
 // NamesFor returns the names under prefix; "" stands for DefaultPrefix. Only
