@@ -41,5 +41,15 @@ func Presets() []Preset {
 			JobID: []string{"{body.connector_id}"},
 			RunID: []string{"{body.sync_id}"},
 		},
+		{
+			Name:   "qlik-cloud",
+			Title:  "Qlik Cloud",
+			Verify: Verifier{HMAC: &HMAC{Header: "Qlik-Signature", Encoding: Hex}},
+			// A webhook's body is a CloudEvent, sent as application/json.
+			CloudEvent: true,
+			Outcome:    Verdict{Of: "{body.data.succeeded}", Succeeded: []string{"true"}, Failed: []string{"false"}},
+			JobID:      []string{"{body.data.appId}"},
+			RunID:      []string{"{body.data.id}"},
+		},
 	}
 }

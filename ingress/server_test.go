@@ -107,7 +107,7 @@ func TestHonestSendersAreServedBesideHangingOnes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p, s := piped(t)
-		for range 500 {
+		for range 1500 {
 			half, canceled := p.dial(), p.dial()
 			go io.WriteString(half, "POST /hooks/dbt HTTP/1.1\r\nHost: x\r\nAuthorization: 00\r\nContent-Length: 100\r\n\r\n")
 			go func() {

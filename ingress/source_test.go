@@ -8,12 +8,12 @@ import (
 	"github.com/qlikgateway/gateway/ingress"
 )
 
-func TestCompileReportsEveryMistakeWithItsPlace(t *testing.T) {
-	t.Parallel()
+// mistaken are sources with every mistake that there is.
+func mistaken() []ingress.Source {
 	anybody := ingress.Verifier{None: true}
 	long := []string{"a-secret-that-is-long-enough"}
 	subject := func(s, queue string) *ingress.Subject { return &ingress.Subject{Subject: s, Queue: queue} }
-	definitions := []ingress.Source{
+	return []ingress.Source{
 		{Name: "Dbt", Verify: anybody},
 		{Name: "", Verify: anybody},
 		{Name: "gateway", Verify: anybody},
@@ -38,7 +38,11 @@ func TestCompileReportsEveryMistakeWithItsPlace(t *testing.T) {
 		{Name: "one", NATS: subject("x.*", "q")}, {Name: "other", NATS: subject("x.y", "q")},
 		{Name: "apart", NATS: subject("x.y", "")}, {Name: "beside", NATS: subject("x.y.z", "q")},
 	}
-	compiled, problems := ingress.Compile(definitions)
+}
+
+func TestCompileReportsEveryMistakeWithItsPlace(t *testing.T) {
+	t.Parallel()
+	compiled, problems := ingress.Compile(mistaken())
 	if compiled != nil {
 		t.Error("sources with mistakes compile")
 	}
