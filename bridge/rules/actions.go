@@ -16,42 +16,42 @@ const (
 	maxWeight    = 10
 )
 
-// A signature says what an action takes and what later steps learn from it.
-type signature struct {
-	action Action
-	takes  []string // arguments, app first
-	needs  []string // those without which the action makes no sense
-	gives  []string // fields of steps.<name> once it succeeded
+// A Signature says what an action takes and what later steps learn from it.
+type Signature struct {
+	Action Action
+	Takes  []string // arguments, app first
+	Needs  []string // those without which the action makes no sense
+	Gives  []string // fields of steps.<name> once it succeeded
 }
 
-// signatures is the one table of actions: what is not in it, a rule may not do.
-func signatures() []signature {
-	return []signature{
+// Signatures returns the one table of actions: what is not in it, a rule may not do.
+func Signatures() []Signature {
+	return []Signature{
 		{
-			action: Reload,
-			takes:  []string{"app", "partial", "variables", "weight"},
-			needs:  []string{"app"},
-			gives:  []string{"app_id", "reload_id", "status"},
+			Action: Reload,
+			Takes:  []string{"app", "partial", "variables", "weight"},
+			Needs:  []string{"app"},
+			Gives:  []string{"app_id", "reload_id", "status"},
 		},
 		{
-			action: Copy,
-			takes:  []string{"app", "name", "space", "description"},
-			needs:  []string{"app"},
-			gives:  []string{"app_id", "name", "space_id"},
+			Action: Copy,
+			Takes:  []string{"app", "name", "space", "description"},
+			Needs:  []string{"app"},
+			Gives:  []string{"app_id", "name", "space_id"},
 		},
 		{
-			action: Publish,
-			takes:  []string{"app", "space", "target", "name", "description"},
-			needs:  []string{"app", "space"},
-			gives:  []string{"app_id", "name", "space_id"},
+			Action: Publish,
+			Takes:  []string{"app", "space", "target", "name", "description"},
+			Needs:  []string{"app", "space"},
+			Gives:  []string{"app_id", "name", "space_id"},
 		},
 	}
 }
 
 // signatureOf returns the signature of action, nil when there is no such action.
-func signatureOf(action Action) *signature {
-	for _, s := range signatures() {
-		if s.action == action {
+func signatureOf(action Action) *Signature {
+	for _, s := range Signatures() {
+		if s.Action == action {
 			return &s
 		}
 	}
@@ -61,8 +61,8 @@ func signatureOf(action Action) *signature {
 // actionNames returns the names of all actions, in the table's order.
 func actionNames() []string {
 	var names []string
-	for _, s := range signatures() {
-		names = append(names, string(s.action))
+	for _, s := range Signatures() {
+		names = append(names, string(s.Action))
 	}
 	return names
 }
@@ -74,7 +74,7 @@ func Results(action Action) []string {
 	if s == nil {
 		return nil
 	}
-	return s.gives
+	return s.Gives
 }
 
 // A kind is the type of value that an argument takes.
@@ -181,7 +181,7 @@ func (a *Args) get(path string) string {
 // neither set nor waiting, "" when there is none.
 func (s *Step) missing() string {
 	signature := signatureOf(s.Action)
-	for _, path := range signature.needs {
+	for _, path := range signature.Needs {
 		if s.Args.get(path) == "" && s.Late[path] == "" {
 			return path
 		}
@@ -190,6 +190,6 @@ func (s *Step) missing() string {
 }
 
 // takes reports whether the action has an argument of that name.
-func (s *signature) takesArgument(name string) bool {
-	return slices.Contains(s.takes, name)
+func (s *Signature) takesArgument(name string) bool {
+	return slices.Contains(s.Takes, name)
 }

@@ -28,7 +28,7 @@ func Compile(defs []Definition, names Names) (*Set, []Problem) {
 		return nil, []Problem{{Text: err.Error()}}
 	}
 	directory, problems := newDirectory(names)
-	c := &compiler{language: l, directory: directory, names: names, problems: problems}
+	c := &compiler{language: l, directory: directory, names: names, targets: map[string]string{}, problems: problems}
 	set := &Set{bySource: map[string][]*rule{}, byName: map[string]*rule{}}
 	for i, def := range defs {
 		c.path = []string{"rules", strconv.Itoa(i)}
@@ -52,6 +52,7 @@ type compiler struct {
 	language  *language
 	directory *directory
 	names     Names
+	targets   map[string]string // by tenant, app and space where there can be only one
 	path      []string // of the rule in hand
 	problems  []Problem
 }
@@ -83,7 +84,27 @@ func (c *compiler) rule(def Definition) *rule {
 	}
 	r.key = c.key(def.Gather.Key)
 	r.steps = c.steps(def)
+	if slices.Contains(c.names.OneTarget, r.tenant) {
+		c.oneTarget(r)
+	}
 	return r
+}
+
+// oneTarget reports publish steps that would replace another published app than
+// the one that the tenant's API can only mean.
+func (c *compiler) oneTarget(r *rule) {
+	for i := range r.steps {
+		args := r.steps[i].fixed.Args
+		if args.App == "" || args.Target == "" {
+			continue
+		}
+		place := r.tenant + " " + args.App + " " + args.Space
+		if first, taken := c.targets[place]; taken && first != args.Target {
+			c.reportAt([]string{"do", strconv.Itoa(i)}, "replaces app %s; in dialect openapi an app has one published app in a space, and here that is %s", args.Target, first)
+			continue
+		}
+		c.targets[place] = args.Target
+	}
 }
 
 // validName reports whether name fits into NATS subjects and keys.

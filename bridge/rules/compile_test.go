@@ -79,6 +79,24 @@ func TestTenantIsNeededWhenThereAreSeveral(t *testing.T) {
 	}
 }
 
+func TestWhereQlikPicksTheTargetThereIsOnlyOne(t *testing.T) {
+	t.Parallel()
+	defs := definitions(t, `
+- {name: a, on: dbt, app: sales, do: [publish]}
+- {name: b, on: dbt, app: sales, do: [{publish: {target: finance}}]}
+- {name: c, on: dbt, app: sales, do: [{publish: {target: finance, space: other}}]}`)
+	names := testNames()
+	if _, problems := Compile(defs, names); len(problems) != 0 {
+		t.Errorf("where targets can be told: %v", problems)
+	}
+	names.OneTarget = []string{"acme"}
+	_, problems := Compile(defs, names)
+	want := "rules[1].do[0]: replaces app " + financeID + "; in dialect openapi an app has one published app in a space, and here that is " + targetID
+	if len(problems) != 1 || problems[0].String() != want {
+		t.Errorf("got %v, want %s", problems, want)
+	}
+}
+
 func TestNearestFindsWhatWasMeant(t *testing.T) {
 	t.Parallel()
 	known := []string{"outcome", "job", "job_id", "startsWith", "secret"}

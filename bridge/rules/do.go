@@ -113,7 +113,7 @@ func (s *stepCompiler) arguments(args map[string]any, app string) {
 		path := append(slices.Clone(s.path), name)
 		switch {
 		case !signature.takesArgument(name):
-			s.reportAt(path, "%s", unknown("argument of "+string(signature.action), name, signature.takes))
+			s.reportAt(path, "%s", unknown("argument of "+string(signature.Action), name, signature.Takes))
 		case name == "variables":
 			s.variables(args[name], path)
 		default:

@@ -12,6 +12,10 @@ type Names struct {
 	Sources []string
 	Apps    map[string]App   // by configured name; an id is used as it is
 	Allow   map[string]Allow // by source: all that its events may ask for; none = anything
+
+	// OneTarget lists the tenants whose API gives no say in which published app is
+	// replaced: it is the app's twin in the space, so there can be only one.
+	OneTarget []string
 }
 
 // An App is a Qlik app that got a name under `apps`.
@@ -83,6 +87,7 @@ func newDirectory(names Names) (*directory, []Problem) {
 	for _, name := range sortedKeys(names.Apps) {
 		app := names.Apps[name]
 		if !isAppID(app.ID) {
+			d.ids[name] = name // steps that use it are no mistake as well
 			report(fmt.Sprintf("%q is not an app id; expected a GUID such as 2f1c6e0a-0b1c-4d2e-8f3a-4b5c6d7e8f90", app.ID), "apps", name, "id")
 		}
 		if other := d.otherName(name); other < name {

@@ -187,8 +187,8 @@ func TestResolveFillsInWhatEarlierStepsGave(t *testing.T) {
 func TestEveryArgumentOfTheTableCanBeSet(t *testing.T) {
 	t.Parallel()
 	samples := map[string]any{"app": salesID, "target": targetID, "partial": true, "weight": int64(3), "variables": "x"}
-	for _, signature := range signatures() {
-		for _, name := range signature.takes {
+	for _, signature := range Signatures() {
+		for _, name := range signature.Takes {
 			value, ok := samples[name]
 			if !ok {
 				value = "text"
@@ -198,7 +198,7 @@ func TestEveryArgumentOfTheTableCanBeSet(t *testing.T) {
 			}
 			var args Args
 			if err := args.set(name, value); err != nil || asJSON(t, args) == "{}" {
-				t.Errorf("%s %s: %v, %s", signature.action, name, err, asJSON(t, args))
+				t.Errorf("%s %s: %v, %s", signature.Action, name, err, asJSON(t, args))
 			}
 		}
 	}

@@ -1,0 +1,9 @@
+package schemas
+
+import _ "embed"
+
+//go:embed config.schema.json
+var config []byte
+
+// Config is the JSON Schema (draft 2020-12) of the gateway's configuration file.
+func Config() []byte { return config }
