@@ -1,0 +1,45 @@
+package main
+
+import (
+	"time"
+
+	"github.com/qlikgateway/gateway/bridge/rules"
+	"github.com/qlikgateway/gateway/events/broker"
+	"github.com/qlikgateway/gateway/ingress"
+	"github.com/qlikgateway/gateway/qlik"
+)
+
+// Defaults of the configuration.
+const (
+	defaultHTTPAddr    = ":8080"
+	defaultConsoleAddr = "127.0.0.1:8081"
+	defaultDataDir     = "./data"
+)
+
+// A config is a configuration file that was understood: what the parts of the
+// gateway are made of.
+type config struct {
+	HTTPAddr    string
+	ConsoleAddr string
+	Broker      broker.Config
+	Tenants     map[string]tenantConfig
+	Sources     *ingress.Sources
+	Rules       *rules.Set
+
+	SourceNames []string // in the order of the alphabet
+	RuleNames   []string // in the order of the file
+	Document    []byte   // what the rules are made of, as JSON: the same text is the same revision
+}
+
+// A tenantConfig is what the gateway knows of one Qlik Cloud tenant.
+type tenantConfig struct {
+	Qlik    qlik.Config
+	Quota   map[qlik.Class]rate // the classes that differ from Qlik's published quotas
+	Breaker qlik.BreakerConfig  // without Probe and OnChange; zero = the breaker's defaults
+}
+
+// A rate is how many calls Qlik allows in any span of Per.
+type rate struct {
+	Calls int
+	Per   time.Duration
+}

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+)
+
+// loadConfig reads the configuration file at path and reports all mistakes in it
+// at once, in the order of the file. The config is nil when a problem is more
+// than a warning.
+func loadConfig(path string) (*config, []problem) {
+	text, err := readFile(path)
+	if err != nil {
+		return nil, []problem{{File: path, Text: err.Error()}}
+	}
+	return parseConfig(path, text, os.LookupEnv)
+}
+
+// readFile reads no more of a file than parseDocument takes.
+func readFile(path string) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	defer file.Close() //nolint:errcheck // nothing was written
+	text, err := io.ReadAll(io.LimitReader(file, maxFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	return text, nil
+}
+
+// parseConfig understands a configuration in three steps, each for what the one
+// before left standing: YAML, the schema, and what only code can check.
+func parseConfig(file string, text []byte, lookup func(string) (string, bool)) (*config, []problem) {
+	document := parseDocument(bytes.TrimPrefix(text, []byte("\ufeff")))
+	found := &findings{document: document, problems: document.problems}
+	if document.value == nil {
+		return nil, found.inOrder(file)
+	}
+	s, err := newSchema()
+	if err != nil {
+		return nil, []problem{{File: file, Text: err.Error()}}
+	}
+	invalid := s.check(document.value)
+	found.add(invalid)
+	for _, p := range invalid {
+		document.remove(p.Path)
+	}
+	if document.value == nil {
+		return nil, found.inOrder(file)
+	}
+	var w written
+	if err := decode(document.value, &w); err != nil {
+		if mistakes(found.problems) == 0 {
+			found.problems = append(found.problems, problem{Text: err.Error()})
+		}
+		return nil, found.inOrder(file)
+	}
+	r := &reader{written: w, lookup: lookup}
+	c := r.read()
+	found.add(r.problems)
+	found.add(r.compiled)
+	if mistakes(found.problems) > 0 {
+		return nil, found.inOrder(file)
+	}
+	return c, found.inOrder(file)
+}

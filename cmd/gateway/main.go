@@ -1,0 +1,48 @@
+// Command gateway turns webhooks and NATS messages into Qlik Cloud reloads,
+// copies and publishes, and tells how they ended.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	_ "time/tzdata" // time zones in rules work on machines that have none
+)
+
+// Exit codes of every command.
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// An exitCode is an error that was already said; only the code is left.
+type exitCode int
+
+// Error names the code.
+func (e exitCode) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
+func main() { os.Exit(execute(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// execute runs one command line and returns the exit code of the process.
+func execute(args []string, out, errOut io.Writer) int {
+	started := false
+	root := newRootCommand(&started)
+	root.SetArgs(args)
+	root.SetOut(out)
+	root.SetErr(errOut)
+	err := root.Execute()
+	var code exitCode
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &code):
+		return int(code)
+	}
+	_, _ = fmt.Fprintln(errOut, "gateway:", err)
+	if !started {
+		return exitUsage
+	}
+	return exitFailed
+}
