@@ -51,6 +51,9 @@ func Open(ctx context.Context, cfg Config, log zerolog.Logger) (*Broker, error) 
 	if err := cfg.Check(); err != nil {
 		return nil, err
 	}
+	if cfg.exposed() {
+		log.Warn().Str("listen", cfg.Listen).Msg("broker.listen is open to other machines without encryption: passwords cross the network readable")
+	}
 	b := &Broker{cfg: cfg, names: NamesFor(cfg.Prefix), log: log, closed: make(chan struct{})}
 	if err := b.open(ctx); err != nil {
 		b.shutdown()

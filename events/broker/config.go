@@ -136,6 +136,13 @@ func (c Config) checkUsers() []error {
 	return mistakes
 }
 
+// exposed reports whether others than this machine can reach Listen.
+func (c Config) exposed() bool {
+	host, _, err := net.SplitHostPort(c.Listen)
+	address := net.ParseIP(host)
+	return err == nil && host != "localhost" && (address == nil || !address.IsLoopback())
+}
+
 // owned returns the reserved subject that a publish list asks for, or "". A
 // pattern that begins with `*` is let through: it rarely means a reserved
 // subject, and the server denies those anyway.

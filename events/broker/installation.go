@@ -53,7 +53,7 @@ func (b *Broker) storedInstallation(ctx context.Context) (string, error) {
 		return "", nil
 	}
 	if err != nil {
-		return "", named("look up stream", b.names.In, err)
+		return "", fmt.Errorf("look up stream %s: %w (has the server JetStream, for this account, and its cluster a leader?)", b.names.In, err)
 	}
 	return stream.CachedInfo().Config.Metadata[installationKey], nil
 }
