@@ -3,11 +3,11 @@ package bridge
 import "time"
 
 // nextPoll returns how long to wait before asking Qlik again after a reload that
-// has been under way for elapsed. The gaps grow by a fifth of what has passed, so
+// has been under way for elapsed. The gaps are a quarter of what has passed, so
 // a reload's end is seen within max(shortest, 25 %) of its duration and three
 // hours cost fewer than forty polls.
 func nextPoll(elapsed, shortest time.Duration) time.Duration {
-	return max(shortest, elapsed/5)
+	return max(shortest, elapsed/4)
 }
 
 // backoff returns the wait before try number n (from 1): base doubled each time up

@@ -16,6 +16,8 @@ func newRootCommand(started *bool) *cobra.Command {
 			*started = true
 		},
 	}
-	root.AddCommand(newCheckCommand(), newVersionCommand())
+	root.AddCommand(
+		newRunCommand(), newDemoCommand(), newSimCommand(), newCheckCommand(), newRunsCommand(), newVersionCommand(),
+	)
 	return root
 }

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/rs/zerolog"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/qlikgateway/gateway/bridge"
+)
+
+// newRunCommand returns `gateway run`.
+func newRunCommand() *cobra.Command {
+	var path, level string
+	command := &cobra.Command{
+		Use:   "run",
+		Short: "Run the gateway: take events, ask Qlik Cloud, tell the outcomes",
+		Args:  cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error {
+			parsed, err := zerolog.ParseLevel(level)
+			if err != nil {
+				return fmt.Errorf("--log-level %q: expected debug, info, warn or error", level)
+			}
+			cfg, problems := loadConfig(path)
+			for _, problem := range problems {
+				if _, err := fmt.Fprintln(command.ErrOrStderr(), problem); err != nil {
+					return err
+				}
+			}
+			if cfg == nil {
+				return fmt.Errorf("%s has mistakes; nothing was started", path)
+			}
+			ctx, stop := untilSignal(command.Context())
+			defer stop()
+			g := &gateway{cfg: cfg, log: newLog(command.ErrOrStderr(), parsed), limits: bridge.DefaultLimits()}
+			return g.run(ctx, func(addresses) {})
+		},
+	}
+	command.Flags().StringVarP(&path, "config", "c", "gateway.yaml", "configuration file")
+	command.Flags().StringVar(&level, "log-level", "info", "debug, info, warn or error")
+	return command
+}
+
+// untilSignal returns a context that ends at the first interrupt or termination;
+// a second one ends the process at once.
+func untilSignal(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	return ctx, stop
+}
+
+// newLog returns a log for people on a terminal and of JSON lines elsewhere.
+func newLog(out io.Writer, level zerolog.Level) zerolog.Logger {
+	if file, ok := out.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
+		out = zerolog.ConsoleWriter{Out: out, TimeFormat: "15:04:05.000"}
+	}
+	return zerolog.New(out).Level(level).With().Timestamp().Logger()
+}
