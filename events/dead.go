@@ -51,7 +51,7 @@ func (d *DeadLetters) Put(ctx context.Context, entry Entry, why Burial) error {
 		msg.Header.Set(HeaderRule, why.Rule)
 	}
 	if why.Hint != "" {
-		msg.Header.Set(HeaderHint, encodeHeader(why.Hint[:min(len(why.Hint), longestHint)]))
+		msg.Header.Set(HeaderHint, encodeHeader(strings.ToValidUTF8(why.Hint[:min(len(why.Hint), longestHint)], "")))
 	}
 	id := digest("dead", strconv.FormatUint(entry.Sequence, 10), entry.Header.Get(jetstream.MsgIDHeader), why.Rule)
 	msg.Header.Set(jetstream.MsgIDHeader, id)

@@ -153,6 +153,28 @@ func TestReplySubjectCannotMakeTheGatewayPublish(t *testing.T) {
 	}
 }
 
+func TestTraceHeaderCannotReachTheStreams(t *testing.T) {
+	t.Parallel()
+	b := listening(t)
+	etl := connect(t, b, "etl", etlSecret)
+	for _, destination := range []string{"gateway.in.acme.dbt", "$KV.GATEWAY_LEDGER.epoch.acme"} {
+		msg := nats.NewMsg("etl.x.done")
+		msg.Header.Set("Nats-Trace-Dest", destination)
+		if err := etl.PublishMsg(msg); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := etl.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Conn().Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if n := messages(t, b); n != 0 {
+		t.Errorf("%d messages were stored", n)
+	}
+}
+
 func TestPersonCannotJoinTheIngressQueue(t *testing.T) {
 	t.Parallel()
 	b := listening(t)
@@ -262,7 +284,7 @@ func TestBadConfigurationIsRefusedAtOnce(t *testing.T) {
 func TestSecretsAreNeverPrinted(t *testing.T) {
 	t.Parallel()
 	cfg := broker.Config{Users: []broker.User{{Name: "a", Secret: "hunter2"}}, Login: broker.Login{Password: "hunter2"}}
-	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 		if text := fmt.Sprintf(verb, cfg); strings.Contains(text, "hunter2") || strings.Contains(text, "68756e74657232") {
 			t.Errorf("%s prints %s", verb, text)
 		}
