@@ -82,3 +82,11 @@ func TestEveryMistakeIsReportedAtOnceWithItsLine(t *testing.T) {
 	}
 	golden(t, "mistakes.txt", lines(problems))
 }
+
+func TestUnknownPresetIsAMistakeOfItsSource(t *testing.T) {
+	t.Parallel()
+	_, problems := parseConfig("gateway.yaml", []byte(tenant+"sources: {dbt: {preset: dbt-clod, secret: env:DBT}}"), environment)
+	if got := lines(problems); !strings.Contains(got, "gateway.yaml:2:17: sources.dbt.preset: ") || mistakes(problems) != 1 {
+		t.Errorf("got:\n%s", got)
+	}
+}
