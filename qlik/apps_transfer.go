@@ -124,4 +124,3 @@ func (u *upload) Seek(offset int64, whence int) (int64, error) {
 	}
 	return s.Seek(offset, whence)
 }
-

@@ -31,8 +31,12 @@ func (c *Client) PatchSpace(ctx context.Context, spaceID string, patch ...JSONPa
 	if len(patch) == 0 {
 		return Space{}, invalid(op, "at least one operation is required")
 	}
+	known := []string{"add", "remove", "replace"}
+	if c.dialect == Cloud {
+		known = []string{"replace"}
+	}
 	for _, p := range patch {
-		err := first(checkOneOf(op, "op", p.Op, "add", "remove", "replace"), checkOneOf(op, "path", p.Path, "/name", "/ownerId", "/description"))
+		err := first(checkOneOf(op, "op", p.Op, known...), checkOneOf(op, "path", p.Path, "/name", "/ownerId", "/description"))
 		if err != nil {
 			return Space{}, err
 		}

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/qlikgateway/gateway/qlik"
@@ -16,6 +17,8 @@ type app struct {
 	usage                   string
 	created, modified       time.Time
 	lastReload, publishedAt time.Time
+	scripts                 []script // the newest last
+	data                    data
 }
 
 // published says that the app is in a managed space.
@@ -54,7 +57,7 @@ type appLinks struct {
 // nxApp is the envelope in which the live service sends an app.
 type nxApp struct {
 	Attributes appAttributes `json:"attributes"`
-	Privileges []string      `json:"privileges"`
+	Privileges []right       `json:"privileges"`
 	Create     []nxCreate    `json:"create"`
 }
 
@@ -81,24 +84,54 @@ func (t *Tenant) attributesOf(a *app) appAttributes {
 func (t *Tenant) showApp(r *request, a *app) answer {
 	wire := t.attributesOf(a)
 	if t.cfg.Dialect == qlik.Cloud {
-		return ok(http.StatusOK, nxApp{
-			wire, []string{"read", "update", "delete", "reload", "export", "publish"},
-			[]nxCreate{{"sheet", true}, {"bookmark", true}},
-		})
+		privileges := []right{}
+		for _, what := range appRights() {
+			if t.may(r.user, what, a) {
+				privileges = append(privileges, what)
+			}
+		}
+		return ok(http.StatusOK, nxApp{wire, privileges, []nxCreate{{"sheet", slices.Contains(privileges, mayUpdate)}}})
 	}
 	wire.Owner, wire.TenantID = a.ownerID, t.id
 	wire.Links = &appLinks{Self: r.link("/apps/" + a.id), Open: href{r.origin() + "/sense/app/" + a.id}}
 	return ok(http.StatusOK, wire)
 }
 
-// findApp gives the app of the path, or the answer that there is none.
-func (t *Tenant) findApp(r *request) (*app, answer) {
+// findApp gives the app of the path, or the answer that there is none, or none
+// with which the caller may do this.
+func (t *Tenant) findApp(r *request, what right) (*app, *answer) {
 	id := r.PathValue("appId")
 	a, found := t.apps.byID[id]
 	if !found {
-		return nil, t.fail(http.StatusNotFound, "", "App "+id+" does not exist.")
+		return nil, t.notFound("App", id)
 	}
-	return a, answer{}
+	if !t.may(r.user, what, a) {
+		return nil, t.forbid("You have no right to " + string(what) + " this app.")
+	}
+	return a, nil
+}
+
+// place checks that the caller may put an app into a space; "" is their own.
+// missing is the status for a space that does not exist.
+func (t *Tenant) place(r *request, spaceID string, missing int) *answer {
+	if spaceID == "" {
+		if r.user.has(RoleContentCreator) {
+			return nil
+		}
+		return t.forbid("You have no right to have apps of your own.")
+	}
+	s, found := t.spaces.byID[spaceID]
+	if !found || !t.sees(r.user, s) {
+		a := t.fail(missing, "", "Space "+spaceID+" does not exist.")
+		return &a
+	}
+	if s.kind != qlik.SpaceShared {
+		return t.forbid("Apps can not be put into a " + s.kind + " space.")
+	}
+	if !t.mayIn(r.user, mayCreate, s) {
+		return t.forbid("You have no right to create apps in this space.")
+	}
+	return nil
 }
 
 // addApp makes an app of the tenant.
@@ -112,49 +145,115 @@ func (t *Tenant) addApp(owner *user, name, description, spaceID string) *app {
 	return a
 }
 
-func (t *Tenant) getAppsPrivileges(*request) answer {
-	return ok(http.StatusOK, []string{"createApp", "importApp"})
+// take gives an app the content of another, with or without its data.
+func (a *app) take(from *app, withData bool) {
+	a.usage, a.scripts = from.usage, slices.Clone(from.scripts)
+	if withData {
+		a.data, a.lastReload = from.data, from.lastReload
+	}
+}
+
+func (t *Tenant) getAppsPrivileges(r *request) answer {
+	privileges := []string{}
+	if r.user.has(RoleContentCreator) {
+		privileges = append(privileges, "createApp", "importApp")
+	}
+	return ok(http.StatusOK, privileges)
+}
+
+// appBody is what an app is created, changed or copied with.
+type appBody struct {
+	Name        *string
+	Description *string
+	SpaceID     string
 }
 
 func (t *Tenant) createApp(r *request) answer {
-	var body struct{ Name, Description, SpaceID string }
-	if a, valid := t.decodeApp(r, &body); !valid {
-		return a
+	var body appBody
+	t.decode(r, &body)
+	if refused := t.place(r, body.SpaceID, http.StatusBadRequest); refused != nil {
+		return *refused
 	}
-	if wrong := badName(body.Name); wrong != "" {
-		return t.fail(http.StatusBadRequest, "", wrong)
+	if body.Name == nil || *body.Name == "" {
+		return *t.invalid("name is required.")
 	}
-	if _, found := t.spaces.byID[body.SpaceID]; body.SpaceID != "" && !found {
-		return t.fail(http.StatusBadRequest, "", "Space "+body.SpaceID+" does not exist.")
-	}
-	a := t.addApp(r.user, body.Name, body.Description, body.SpaceID)
+	a := t.addApp(r.user, *body.Name, value(body.Description), body.SpaceID)
+	a.addScript(t, r.user, emptyScript)
 	r.call.AppID = a.id
 	return t.showApp(r, a)
 }
 
 func (t *Tenant) getApp(r *request) answer {
-	a, missing := t.findApp(r)
-	if a == nil {
-		return missing
+	a, refused := t.findApp(r, mayRead)
+	if refused != nil {
+		return *refused
 	}
 	return t.showApp(r, a)
 }
 
-func (t *Tenant) copyApp(r *request) answer {
-	source, missing := t.findApp(r)
-	if source == nil {
-		return missing
+func (t *Tenant) updateApp(r *request) answer {
+	a, refused := t.findApp(r, mayUpdate)
+	if refused != nil {
+		return *refused
 	}
-	var body struct{ Name, Description, SpaceID string }
-	if a, valid := t.decodeApp(r, &body); !valid {
-		return a
+	var body appBody
+	t.decode(r, &body)
+	if body.Name != nil {
+		if *body.Name == "" {
+			return *t.invalid("name is empty.")
+		}
+		a.name = *body.Name
 	}
-	if _, found := t.spaces.byID[body.SpaceID]; body.SpaceID != "" && !found {
-		return t.fail(http.StatusNotFound, "", "Space "+body.SpaceID+" does not exist.")
+	if body.Description != nil {
+		a.description = *body.Description
 	}
-	setDefault(&body.Name, source.name+" (copy)")
-	setDefault(&body.Description, source.description)
-	a := t.addApp(r.user, body.Name, body.Description, body.SpaceID)
-	a.originAppID, a.usage, a.lastReload = source.id, source.usage, source.lastReload
+	a.modified = r.now
 	return t.showApp(r, a)
+}
+
+// deleteApp deletes an app. What was published from it stays, but can not be
+// replaced any more; a reload of it fails.
+func (t *Tenant) deleteApp(r *request) answer {
+	a, refused := t.findApp(r, mayDelete)
+	if refused != nil {
+		return *refused
+	}
+	t.apps.remove(a.id)
+	for _, x := range t.running {
+		if x.appID == a.id {
+			x.fail("AppNotFound", "the app was deleted", r.now)
+		}
+	}
+	t.settle(r.now)
+	return answer{status: http.StatusOK}
+}
+
+func (t *Tenant) copyApp(r *request) answer {
+	source, refused := t.findApp(r, mayCopy)
+	if refused != nil {
+		return *refused
+	}
+	var body appBody
+	t.decode(r, &body)
+	if refused := t.place(r, body.SpaceID, http.StatusNotFound); refused != nil {
+		return *refused
+	}
+	name := value(body.Name)
+	setDefault(&name, source.name+" (copy)")
+	description := source.description
+	if body.Description != nil {
+		description = *body.Description
+	}
+	a := t.addApp(r.user, name, description, body.SpaceID)
+	a.take(source, true)
+	a.originAppID = source.id
+	return t.showApp(r, a)
+}
+
+// value gives a text that may be missing.
+func value(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
 }

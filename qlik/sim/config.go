@@ -2,6 +2,7 @@ package sim
 
 import (
 	"math/rand/v2"
+	"net/http"
 	"time"
 
 	"github.com/qlikgateway/gateway/qlik"
@@ -28,6 +29,13 @@ type Config struct {
 	// QueueReloads accepts a reload of an app whose last one has not ended. By
 	// default it is refused with 429 RELOADS-007.
 	QueueReloads bool
+
+	// DailyReloads is how many reloads an app may have within 24 hours; the next
+	// is refused with 403 RELOADS-013. Default: no limit.
+	DailyReloads int
+
+	// Deliver carries the requests of webhooks; default: http.DefaultTransport.
+	Deliver http.RoundTripper
 
 	// Skew is how far the tenant's clock is ahead of ours.
 	Skew time.Duration

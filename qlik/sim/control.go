@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -41,12 +42,20 @@ func (t *Tenant) Calls() []Call {
 type State struct {
 	Now     time.Time      `json:"now"`
 	Dialect string         `json:"dialect"`
+	Users   []UserState    `json:"users"`
 	Apps    []AppState     `json:"apps"`
 	Spaces  []SpaceState   `json:"spaces"`
 	Reloads []ReloadState  `json:"reloads"`
 	Faults  []Fault        `json:"faults"`
 	Calls   map[string]int `json:"calls"`   // how many of the remembered calls were of each operation
 	Dropped int            `json:"dropped"` // calls that are no longer remembered
+}
+
+// A UserState is one user of a tenant.
+type UserState struct {
+	ID    string   `json:"id"`
+	Name  string   `json:"name"`
+	Roles []string `json:"roles"`
 }
 
 // An AppState is one app of a tenant.
@@ -90,6 +99,9 @@ func (t *Tenant) State() State {
 	s := State{
 		Now: now, Dialect: string(t.cfg.Dialect), Calls: map[string]int{}, Dropped: t.dropped,
 		Apps: []AppState{}, Spaces: []SpaceState{}, Reloads: []ReloadState{}, Faults: []Fault{},
+	}
+	for _, id := range slices.Sorted(maps.Keys(t.users)) {
+		s.Users = append(s.Users, UserState{id, t.users[id].name, t.users[id].roles})
 	}
 	for _, a := range t.apps.all() {
 		s.Apps = append(s.Apps, AppState{a.id, a.name, a.spaceID, a.ownerID, a.originAppID, a.published(), a.lastReload})

@@ -29,7 +29,7 @@ func (t *Tenant) listItems(r *request) answer {
 	for _, a := range t.apps.all() {
 		space := q.Get("spaceId")
 		inSpace := space == "" || space == a.spaceID || (space == "personal" && a.spaceID == "")
-		if inSpace && matches(q.Get("resourceType"), "app") && matches(q.Get("resourceId"), a.id) &&
+		if inSpace && t.may(r.user, mayRead, a) && matches(q.Get("resourceType"), "app") && matches(q.Get("resourceId"), a.id) &&
 			matches(q.Get("ownerId"), a.ownerID) && contains(a.name, q.Get("name")) {
 			list = append(list, a)
 		}

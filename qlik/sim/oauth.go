@@ -84,9 +84,6 @@ type meBody struct {
 
 // getMe tells who calls.
 func (t *Tenant) getMe(r *request) answer {
-	me := meBody{ID: r.user.id, TenantID: t.id, Name: r.user.name, Subject: r.user.subject, Status: "active", Roles: []string{}}
-	if r.user.admin {
-		me.Roles = append(me.Roles, "TenantAdmin")
-	}
+	me := meBody{ID: r.user.id, TenantID: t.id, Name: r.user.name, Subject: r.user.subject, Status: "active", Roles: r.user.roles}
 	return ok(http.StatusOK, me)
 }

@@ -3,7 +3,6 @@ package sim
 import (
 	"encoding/base64"
 	"fmt"
-	"net/http"
 	"net/url"
 	"strconv"
 )
@@ -24,37 +23,32 @@ type pageLinks struct {
 // A cursor names the record it starts after or ends before, so that records that
 // come or go do not shift the others.
 func page[T any](t *Tenant, r *request, list []T, id func(T) string) ([]T, pageLinks, *answer) {
-	refuse := func(detail string) ([]T, pageLinks, *answer) {
-		a := t.fail(http.StatusBadRequest, "", detail)
-		return nil, pageLinks{}, &a
-	}
 	q := r.URL.Query()
-	limit := 10
-	if given := q.Get("limit"); given != "" {
-		n, err := strconv.Atoi(given)
-		if err != nil || n < 1 || n > 100 {
-			return refuse("limit is " + given + ", expected 1 to 100.")
-		}
-		limit = n
+	limit, err := strconv.Atoi(q.Get("limit"))
+	switch {
+	case !q.Has("limit"):
+		limit = 10
+	case err != nil || limit < 1 || limit > 100:
+		return nil, pageLinks{}, t.invalid("limit is " + q.Get("limit") + ", expected 1 to 100.")
 	}
 	if q.Get("next") != "" && q.Get("prev") != "" {
-		return refuse("Give next or prev, not both.")
+		return nil, pageLinks{}, t.invalid("Give next or prev, not both.")
 	}
 	from, to := 0, min(limit, len(list))
 	if cursor := q.Get("next"); cursor != "" {
 		at, err := find(list, id, cursor)
 		if err != nil {
-			return refuse(err.Error())
+			return nil, pageLinks{}, t.invalid(err.Error() + ".")
 		}
 		from, to = at+1, min(at+1+limit, len(list))
 	} else if cursor := q.Get("prev"); cursor != "" {
 		at, err := find(list, id, cursor)
 		if err != nil {
-			return refuse(err.Error())
+			return nil, pageLinks{}, t.invalid(err.Error() + ".")
 		}
 		from, to = max(0, at-limit), at
 	}
-	links := pageLinks{Self: r.link(r.op.Path + query(q, "", ""))}
+	links := pageLinks{Self: r.link(r.path() + query(q, "", ""))}
 	if to < len(list) && to > from {
 		links.Next = r.cursor("next", id(list[to-1]))
 	}
@@ -66,7 +60,7 @@ func page[T any](t *Tenant, r *request, list []T, id func(T) string) ([]T, pageL
 
 // cursor gives the link to the page after or before a record.
 func (r *request) cursor(direction, id string) *href {
-	l := r.link(r.op.Path + query(r.URL.Query(), direction, base64.RawURLEncoding.EncodeToString([]byte(id))))
+	l := r.link(r.path() + query(r.URL.Query(), direction, base64.RawURLEncoding.EncodeToString([]byte(id))))
 	return &l
 }
 

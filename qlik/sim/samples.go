@@ -14,10 +14,46 @@ func (t *Tenant) addSamples(owner *user) {
 	workshop := t.addSpace(owner, "Workshop", qlik.SpaceShared, "Where apps are built")
 	t.addSpace(owner, "Company", qlik.SpaceManaged, "Where apps are read")
 	t.addSpace(owner, "Warehouse", qlik.SpaceData, "Where data lies")
-	t.addApp(owner, "Sales", "Orders and revenue", workshop.id)
-	t.addApp(owner, "Finance", "Ledger and budget", workshop.id)
-	t.addApp(owner, "Inventory", "Stock by warehouse", workshop.id)
+	for _, sample := range []struct{ name, description, script string }{
+		{"Sales", "Orders and revenue", salesScript},
+		{"Finance", "Ledger and budget", financeScript},
+		{"Inventory", "Stock by warehouse", inventoryScript},
+		{"Broken", "Its reloads fail: the connection is gone", brokenScript},
+	} {
+		a := t.addApp(owner, sample.name, sample.description, workshop.id)
+		a.addScript(t, owner, sample.script)
+	}
 }
+
+// Scripts of the sample apps.
+const (
+	salesScript = `///$tab Main
+Sales:
+LOAD OrderID, CustomerID, ProductID, Amount, Date(OrderDate) AS OrderDate
+FROM [lib://DataFiles/orders.qvd] (qvd);
+
+Customers:
+LOAD CustomerID, Name AS Customer, Country
+FROM [lib://DataFiles/customers.qvd] (qvd);
+`
+	financeScript = `Ledger:
+SQL SELECT EntryID, AccountID, Amount FROM finance.ledger;
+
+Accounts:
+LOAD * INLINE [
+AccountID, Account
+1, Revenue
+2, Cost
+];
+`
+	inventoryScript = `Stock:
+LOAD ProductID, Warehouse, Quantity
+FROM [lib://DataFiles/stock.csv] (txt, utf8, embedded labels);
+`
+	brokenScript = `Gone:
+LOAD * FROM [lib://missing/gone.qvd] (qvd);
+`
+)
 
 // Samples lists the apps and spaces that the tenant has, for whoever wants to
 // try something on it.
@@ -61,7 +97,9 @@ func (t *Tenant) sample(kind, name string) string {
 func (t *Tenant) AddApp(name, spaceID string) string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.addApp(t.first, name, "", spaceID).id
+	a := t.addApp(t.first, name, "", spaceID)
+	a.addScript(t, t.first, emptyScript)
+	return a.id
 }
 
 // AddSpace makes a space of a type and gives its identifier.

@@ -36,6 +36,7 @@ type answer struct {
 	status int
 	body   any // JSON, unless it is []byte; nil = none
 	header http.Header
+	late   func() any // gives the body, without the tenant's lock
 }
 
 // An operation carries out one call, under the tenant's lock.
@@ -75,6 +76,9 @@ func (t *Tenant) serve(op qlik.Operation, run operation) http.Handler {
 		body, err := io.ReadAll(http.MaxBytesReader(w, hr.Body, limit))
 		r := &request{Request: hr, op: op, body: body}
 		a, f := t.handle(r, run, err)
+		if a.late != nil {
+			a.body = a.late()
+		}
 		f.wait(hr.Context())
 		if f.Drop != "" {
 			panic(http.ErrAbortHandler)
@@ -139,8 +143,23 @@ func (t *Tenant) carryOut(r *request, run operation) answer {
 	if a, over := t.meter(r); over {
 		return a
 	}
+	if refused := t.checked(r); refused != nil {
+		return *refused
+	}
 	return run(r)
 }
+
+// decode reads the body of a request that was held against the document. In the
+// live service, bodies about apps come in an envelope.
+func (t *Tenant) decode(r *request, into any) {
+	if t.cfg.Dialect == qlik.Cloud && (r.op.ID == "createApp" || r.op.ID == "updateApp" || r.op.ID == "copyApp") {
+		into = &struct{ Attributes any }{into}
+	}
+	_ = json.Unmarshal(r.body, into) // what is left out, or of no use, stays empty
+}
+
+// path gives the path of a request below the API's root.
+func (r *request) path() string { return strings.TrimPrefix(r.URL.EscapedPath(), "/api/v1") }
 
 // unreadable answers a request whose body could not be read.
 func (t *Tenant) unreadable(err error) answer {
@@ -185,6 +204,7 @@ func Serve(ctx context.Context, l net.Listener, t *Tenant) error {
 	}
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
+	defer t.Close()
 	err := server.Shutdown(bounded)
 	if err != nil {
 		err = server.Close()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -28,16 +29,19 @@ type Tenant struct {
 	spaces  *table[*space]
 	reloads *table[*reload]
 	running map[string]*reload // those whose end was not yet seen, by id
+
+	reloadsOf map[string][]*reload // by app, the oldest first
+	exports   []*export
+	hooks     *table[*hook]
+	post      poster
+
+	words    words
+	document *document // read at the first request
+
 	meters  map[meterKey][]time.Time
 	faults  []*fault
 	calls   []Call
 	dropped int // calls that were forgotten
-}
-
-// A user is somebody who calls.
-type user struct {
-	id, name, subject string
-	admin             bool
 }
 
 // A token is a bearer token, for ever or for a while.
@@ -60,6 +64,10 @@ func New(cfg Config) *Tenant {
 		reloads: newTable[*reload](),
 		running: map[string]*reload{},
 		meters:  map[meterKey][]time.Time{},
+
+		reloadsOf: map[string][]*reload{},
+		hooks:     newTable[*hook](),
+		words:     newWords(),
 	}
 	t.id = t.newID()
 	if t.cfg.APIKey == "" {
@@ -67,7 +75,7 @@ func New(cfg Config) *Tenant {
 	}
 	setDefault(&t.cfg.ClientID, t.newID())
 	setDefault(&t.cfg.ClientSecret, t.newID()+t.newID())
-	bot := &user{id: t.newID(), name: "Gateway", subject: `qlikbot\` + t.cfg.ClientID, admin: true}
+	bot := &user{id: t.newID(), name: "Gateway", subject: `qlikbot\` + t.cfg.ClientID, roles: []string{RoleTenantAdmin}}
 	t.first, t.users[bot.id] = bot, bot
 	t.tokens[t.cfg.APIKey] = &token{user: bot}
 	t.addSamples(bot)
@@ -108,6 +116,7 @@ func (t *Tenant) Advance(by time.Duration) {
 	defer t.mu.Unlock()
 	t.ahead += max(0, by)
 	t.settle(t.now())
+	t.arm(t.now())
 }
 
 // now is the tenant's time, cut to the milliseconds that Qlik shows.
@@ -144,6 +153,11 @@ func newTable[T any]() *table[T] { return &table[T]{byID: map[string]T{}} }
 func (t *table[T]) add(id string, record T) {
 	t.byID[id] = record
 	t.order = append(t.order, id)
+}
+
+func (t *table[T]) remove(id string) {
+	delete(t.byID, id)
+	t.order = slices.DeleteFunc(t.order, func(other string) bool { return other == id })
 }
 
 // all gives the records in order.
