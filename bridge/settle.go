@@ -88,7 +88,7 @@ func (s *Scheduler) put(t *task, i int, kind, key string, now time.Time, data an
 		id = fmt.Sprintf("%s/%s/%d", run.ID, run.Plan.Steps[i].Name, len(run.Steps[i].Attempts)) + "/" + strings.TrimPrefix(kind, events.TypePrefix)
 	}
 	run.Outbox = append(run.Outbox, must(events.NewOutcome(events.Head{
-		ID: id, Type: kind, Tenant: run.Tenant, Subject: subjectOf(i, key), Key: key, Time: now,
+		ID: id, Type: kind, Tenant: run.Tenant, Rule: run.Rule, Subject: subjectOf(i, key), Key: key, Time: now,
 		CausationID: run.Causes.Newest(), CorrelationID: run.ID, TraceParent: trace(run),
 	}, data)))
 }

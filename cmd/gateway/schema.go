@@ -27,7 +27,7 @@ func newSchema() (*schema, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read configuration schema: %w", err)
 	}
-	const url = "config.schema.json"
+	const url = "https://github.com/qlikgateway/gateway/schemas/config.schema.json"
 	compiler := jsonschema.NewCompiler()
 	if err := compiler.AddResource(url, document); err != nil {
 		return nil, fmt.Errorf("read configuration schema: %w", err)
