@@ -82,6 +82,9 @@ func (c *Client) send(ctx context.Context, k call) (*http.Response, error) {
 // attempt proves who calls and sends one request. It gives the token it used.
 func (c *Client) attempt(req *http.Request, op string) (*http.Response, string, error) {
 	token, err := c.credential.token(req.Context())
+	if err == nil {
+		err = req.Context().Err()
+	}
 	if err != nil {
 		return nil, "", c.untold(op, err, false)
 	}

@@ -27,7 +27,7 @@ func parseUnits(s, letters string, units []time.Duration) time.Duration {
 			continue
 		}
 		n, err := strconv.ParseFloat(strings.Replace(value, ",", ".", 1), 64)
-		if err != nil || n < 0 || n > 1e6 {
+		if err != nil || !(n >= 0 && n <= 1e6) {
 			return 0
 		}
 		sum += time.Duration(n * float64(unit))
