@@ -53,7 +53,7 @@ type compiler struct {
 	directory *directory
 	names     Names
 	targets   map[string]string // by tenant, app and space where there can be only one
-	path      []string // of the rule in hand
+	path      []string          // of the rule in hand
 	problems  []Problem
 }
 
