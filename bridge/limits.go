@@ -1,0 +1,52 @@
+package bridge
+
+import (
+	"time"
+
+	"github.com/qlikgateway/gateway/bridge/rules"
+	"github.com/qlikgateway/gateway/qlik"
+)
+
+// Limits are what a scheduler keeps to.
+type Limits struct {
+	Quota    map[qlik.Class]Rate // calls Qlik allows
+	Parallel map[qlik.Class]int  // most calls under way at once
+	Poll     time.Duration       // shortest wait between two looks at a reload
+	Grace    time.Duration       // how long a call without an answer may still take effect
+	Bound    time.Duration       // a worker calls no later than this after the decision
+	Probe    time.Duration       // between two probes of a held tenant
+	Cancel   time.Duration       // how long an expired run waits for its reload to stop
+	Timeout  time.Duration       // of one call
+	Slow     time.Duration       // of one copy or publish
+
+	Pending   time.Duration // between two tries while somebody else's reload of the app is pending
+	Frequency time.Duration // between two tries once the app's reloads of the day are used up
+}
+
+// timeout returns how long a step's call may take.
+func (l Limits) timeout(action rules.Action) time.Duration {
+	if action == rules.Reload {
+		return l.Timeout
+	}
+	return l.Slow
+}
+
+// DefaultLimits returns Qlik's published quotas and the waits of DESIGN.
+func DefaultLimits() Limits {
+	return Limits{
+		Quota: map[qlik.Class]Rate{
+			qlik.ClassReload: {50, time.Minute}, qlik.ClassWrite: {100, time.Minute}, qlik.ClassRead: {1000, time.Minute},
+		},
+		Parallel: map[qlik.Class]int{qlik.ClassReload: 4, qlik.ClassWrite: 4, qlik.ClassRead: 8},
+		Poll:     2 * time.Second,
+		Grace:    10 * time.Second,
+		Bound:    5 * time.Second,
+		Probe:    5 * time.Minute,
+		Cancel:   5 * time.Minute,
+		Timeout:  qlik.DefaultTimeout,
+		Slow:     qlik.DefaultSlowTimeout,
+
+		Pending:   10 * time.Second,
+		Frequency: 8 * time.Minute, // 192 reloads a day and app
+	}
+}
