@@ -2,6 +2,7 @@ package sim
 
 import (
 	"cmp"
+	"encoding/hex"
 	"fmt"
 	"net/http"
 	"slices"
@@ -86,7 +87,10 @@ func (t *Tenant) showReload(r *request, x *reload) reloadBody {
 func (t *Tenant) findReload(r *request, what right) (*reload, *answer) {
 	id := r.PathValue("reloadId")
 	x, found := t.reloads.byID[id]
-	if !found {
+	switch _, err := hex.DecodeString(id); {
+	case len(id) != 24 || err != nil:
+		return nil, t.invalid("The identifier of the reload is not 24 hexadecimal digits.")
+	case !found:
 		return nil, t.notFound("Reload", id)
 	}
 	if a, found := t.apps.byID[x.appID]; x.userID != r.user.id && !r.user.admin() && (!found || !t.may(r.user, what, a)) {
