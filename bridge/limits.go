@@ -19,6 +19,10 @@ type Limits struct {
 	Timeout  time.Duration       // of one call
 	Slow     time.Duration       // of one copy or publish
 
+	// Alone says that no other process can still be calling when this one takes
+	// over, as with an embedded broker, whose data one process uses at a time.
+	Alone bool
+
 	Pending   time.Duration // between two tries while somebody else's reload of the app is pending
 	Frequency time.Duration // between two tries once the app's reloads of the day are used up
 }
@@ -49,4 +53,13 @@ func DefaultLimits() Limits {
 		Pending:   10 * time.Second,
 		Frequency: 8 * time.Minute, // 192 reloads a day and app
 	}
+}
+
+// takeOverGrace is how long after a take-over a call found under way may still
+// take effect. Unless we are alone, the predecessor may be about to make it.
+func (l Limits) takeOverGrace(action rules.Action) time.Duration {
+	if l.Alone {
+		return l.Grace
+	}
+	return l.Grace + l.Bound + l.timeout(action)
 }

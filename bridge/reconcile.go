@@ -135,7 +135,7 @@ func (s *Scheduler) restore(run *Run, now time.Time) {
 		}
 		step.attempt().Lost = true
 		step.NotBefore = now
-		t.graceEnds = now.Add(s.limits.Grace + s.limits.Bound + s.limits.timeout(run.Plan.Steps[i].Action))
+		t.graceEnds = now.Add(s.limits.takeOverGrace(run.Plan.Steps[i].Action))
 	case StepSubmitted:
 		t.pollAt, t.submitted = now, step.attempt().CalledAt
 		t.stopBy = now.Add(s.limits.Cancel)

@@ -1,0 +1,138 @@
+package bridge_test
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/qlikgateway/gateway/qlik/sim"
+)
+
+// A chaosOutcome is an outcome as far as the judge of TestChaos looks at it.
+type chaosOutcome struct {
+	ID   string `json:"id"`
+	Type string `json:"type"`
+	Data struct {
+		Run      string `json:"run"`
+		Rule     string `json:"rule"`
+		Step     string `json:"step"`
+		ReloadID string `json:"reload_id"`
+		Status   string `json:"status"`
+		Causes   struct {
+			Count int      `json:"count"`
+			First []string `json:"first"`
+			Last  []string `json:"last"`
+		} `json:"causes"`
+	} `json:"data"`
+}
+
+func (o chaosOutcome) noun() string {
+	return strings.TrimPrefix(o.Type, "io.qlikgateway.v1.")
+}
+
+// judge holds what was promised against the tenant's log and the outcomes.
+func (c *chaos) judge() {
+	outcomes := c.outcomes()
+	lost, doubledEvents := c.judgeEvents(outcomes)
+	doubled, untold := c.judgeReloads(outcomes)
+	repeated := c.judgeIDs(outcomes)
+	c.judgeQuota()
+	c.t.Logf("kills %d, events sent %d, answered 202 %d, lost %d, in two runs %d, reloads %d, started twice %d, not told %d, outcomes %d, stored twice %d, longest start to first 202 %s",
+		*chaosKills, c.sent, len(c.accepted), lost, doubledEvents, len(c.tenant.State().Reloads), doubled, untold, len(outcomes), repeated, c.longest.Round(time.Millisecond))
+}
+
+// judgeEvents: every event answered 202 is a cause of exactly one run of its rule
+// that ended (I1, I5).
+func (c *chaos) judgeEvents(outcomes []chaosOutcome) (lost, doubled int) {
+	ends := map[string]map[string]bool{}
+	for _, outcome := range outcomes {
+		if noun := outcome.noun(); !strings.HasPrefix(noun, "run.") || noun == "run.held" {
+			continue
+		}
+		causes := outcome.Data.Causes
+		if causes.Count > len(causes.First)+len(causes.Last) {
+			c.t.Fatalf("run %s has %d causes, too many to name all: the test sends too fast", outcome.Data.Run, causes.Count)
+		}
+		for _, event := range slices.Concat(causes.First, causes.Last) {
+			if ends[event] == nil {
+				ends[event] = map[string]bool{}
+			}
+			ends[event][outcome.Data.Run] = true
+		}
+	}
+	for event, rule := range c.accepted {
+		switch runs := ends[event]; {
+		case len(runs) == 0:
+			lost++
+			c.t.Errorf("I1: %s (%s) was answered 202 and has no end", event, rule)
+		case len(runs) > 1:
+			doubled++
+			c.t.Errorf("I1: %s (%s) is a cause of %d runs", event, rule, len(runs))
+		}
+	}
+	return lost, doubled
+}
+
+// judgeReloads: a step started at most one reload, every reload was told, and no
+// two reloads of one app ran at once (I2, I3).
+func (c *chaos) judgeReloads(outcomes []chaosOutcome) (doubled, untold int) {
+	owner, starts := map[string]string{}, map[string]map[string]bool{}
+	for _, outcome := range outcomes {
+		if id := outcome.Data.ReloadID; id != "" {
+			step := outcome.Data.Run + "/" + outcome.Data.Step
+			owner[id] = step
+			if starts[step] == nil {
+				starts[step] = map[string]bool{}
+			}
+			starts[step][id] = true
+		}
+	}
+	for step, ids := range starts {
+		if len(ids) > 1 {
+			doubled++
+			c.t.Errorf("I2: step %s started %d reloads", step, len(ids))
+		}
+	}
+	var last = map[string]sim.ReloadState{}
+	for _, reload := range c.tenant.State().Reloads {
+		if owner[reload.ID] == "" {
+			untold++
+			c.t.Errorf("I2: reload %s of app %s was started and nobody was told", reload.ID, reload.AppID)
+		}
+		if before, ok := last[reload.AppID]; ok && reload.CreationTime.Before(before.EndTime) {
+			c.t.Errorf("I3: reload %s of app %s was started before %s had ended", reload.ID, reload.AppID, before.ID)
+		}
+		last[reload.AppID] = reload
+	}
+	return doubled, untold
+}
+
+// judgeIDs: the stream holds every outcome under one id, once (I5).
+func (c *chaos) judgeIDs(outcomes []chaosOutcome) (repeated int) {
+	ids := map[string]bool{}
+	for _, outcome := range outcomes {
+		if ids[outcome.ID] {
+			repeated++
+			c.t.Errorf("I5: outcome %s is stored twice", outcome.ID)
+		}
+		ids[outcome.ID] = true
+	}
+	return repeated
+}
+
+// judgeQuota: the tenant never had to refuse a call for its rate (I4), but where a
+// fault said so.
+func (c *chaos) judgeQuota() {
+	var starts []time.Time
+	for _, call := range c.tenant.Calls() {
+		if call.OperationID == "reloadApp" || call.OperationID == "cancelReload" {
+			starts = append(starts, call.Time)
+		}
+	}
+	for i := chaosQuota; i < len(starts); i++ {
+		if starts[i].Sub(starts[i-chaosQuota]) < time.Minute {
+			c.t.Errorf("I4: more than %d reload calls within a minute", chaosQuota)
+			return
+		}
+	}
+}
