@@ -26,6 +26,7 @@ type Config struct {
 	Dead      *events.DeadLetters
 	Ledger    *Ledger
 	Leases    *Leases
+	Desk      *Desk             // where operators give orders
 	Rules     func() *rules.Set // the rules in force
 	Limits    Limits
 	Metrics   *Metrics
@@ -101,6 +102,11 @@ func (d *Dispatcher) serve(ctx context.Context, lease *Lease) error {
 			stop(fmt.Errorf("read journal: %w", err))
 		}
 	})
+	background.Go(func() {
+		if err := d.cfg.Desk.listen(work, d.cfg.Tenant, t.orders); err != nil && work.Err() == nil {
+			stop(err)
+		}
+	})
 	err = t.loop(ctx, work)
 	stop(err)
 	t.calls.Wait()
@@ -131,7 +137,7 @@ func (d *Dispatcher) takeOver(ctx context.Context, lease *Lease) (*term, error) 
 	t := &term{
 		d: d, tenure: tenure, last: last,
 		scheduler: NewScheduler(names, d.cfg.Limits, senses, now, held),
-		entries:   make(chan events.Entry, 256), reports: make(chan Report, 64),
+		entries:   make(chan events.Entry, 256), reports: make(chan Report, 64), orders: make(chan request),
 		log: d.cfg.Log.With().Str("tenant", d.cfg.Tenant).Logger(),
 	}
 	t.saved = held.Cursor

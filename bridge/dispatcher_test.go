@@ -237,3 +237,55 @@ func TestSuccessorGoesOnWithARunningReload(t *testing.T) {
 		t.Errorf("the ledger lists %+v", runs)
 	}
 }
+
+func TestHeldRunIsResolvedByAPerson(t *testing.T) {
+	t.Parallel()
+	for as, want := range map[string]struct {
+		end    string
+		copies int
+	}{
+		bridge.ResolveSucceeded: {"run.succeeded", 1},
+		bridge.ResolveFailed:    {"run.failed", 1},
+		bridge.ResolveRetry:     {"run.succeeded", 2},
+	} {
+		t.Run(as, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, sim.Config{}, `[{"name": "c", "on": "etl", "app": "$Sales", "do": [
+				{"copy": {"name": "Twin"}}, {"reload": {"app": "${steps.copy.app_id}"}}]}]`)
+			r.must(r.tenant.Inject(sim.Fault{Operation: "copyApp", Drop: sim.DropAfter, Count: 1}))
+			r.dispatch()
+			r.send(`{}`)
+			var held events.RunData
+			r.must(json.Unmarshal(r.until("run.held").Data(), &held))
+			order := bridge.Order{Op: bridge.OpResolve, Run: held.Run, As: as}
+			if as == bridge.ResolveSucceeded {
+				if err := r.desk().Give(t.Context(), "acme", order); !errors.Is(err, bridge.ErrRefused) {
+					t.Errorf("resolve without the app: %v, want a refusal", err)
+				}
+				order.App = r.copyOf("Twin")
+			}
+			r.must(r.desk().Give(t.Context(), "acme", order))
+			r.until(want.end)
+			if n := r.called("copyApp", 200); n != want.copies {
+				t.Errorf("copied %d times, want %d", n, want.copies)
+			}
+			if err := r.desk().Give(t.Context(), "acme", order); !errors.Is(err, bridge.ErrRefused) {
+				t.Errorf("resolve again: %v, want a refusal", err)
+			}
+			if err := r.desk().Give(t.Context(), "nobody", order); !errors.Is(err, bridge.ErrNobody) {
+				t.Errorf("resolve at another tenant: %v, want ErrNobody", err)
+			}
+		})
+	}
+}
+
+// copyOf returns the id of the app with a name.
+func (r *rig) copyOf(name string) string {
+	for _, app := range r.tenant.State().Apps {
+		if app.Name == name {
+			return app.ID
+		}
+	}
+	r.t.Fatalf("no app %s", name)
+	return ""
+}

@@ -117,7 +117,7 @@ func (r *rig) dispatch() (stop func()) {
 		Tenant: "acme", URL: "https://acme.example", Client: r.client, Breaker: r.breaker, Journal: r.journal,
 		Publisher: events.NewPublisher(js, events.PublisherConfig{Subject: names.OutSubject}),
 		Dead:      events.NewDeadLetters(js, names.DeadSubject),
-		Ledger:    r.ledger, Leases: leases, Rules: func() *rules.Set { return r.set },
+		Ledger:    r.ledger, Leases: leases, Desk: r.desk(), Rules: func() *rules.Set { return r.set },
 		Limits: r.limits, Metrics: metrics, Log: zerolog.New(zerolog.NewTestWriter(r.t)).Level(zerolog.WarnLevel),
 	})
 	ctx, cancel := context.WithCancel(context.Background())
@@ -136,6 +136,9 @@ func (r *rig) dispatch() (stop func()) {
 	r.t.Cleanup(stop)
 	return stop
 }
+
+// desk is where the test gives orders.
+func (r *rig) desk() *bridge.Desk { return bridge.NewDesk(r.broker.Conn(), "gateway.orders") }
 
 // send puts an event on the journal as ingress does.
 func (r *rig) send(data string) {

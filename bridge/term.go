@@ -25,7 +25,9 @@ type term struct {
 	scheduler *Scheduler
 	entries   chan events.Entry
 	reports   chan Report
-	flying    int // commands under way
+	orders    chan request
+	obeyed    []func(error) // answers that wait until the change is written
+	flying    int           // commands under way
 	calls     sync.WaitGroup
 	last      uint64 // where the journal ended at take-over
 	saved     uint64 // the cursor as the ledger has it
@@ -68,6 +70,8 @@ func (t *term) loop(ctx, work context.Context) error {
 			}
 		case report := <-t.reports:
 			t.take(report)
+		case asked := <-t.orders:
+			t.obey(asked)
 		case <-timer.C:
 		}
 	}
@@ -91,6 +95,10 @@ func (t *term) carryOut(work context.Context, commands []Command) error {
 	if err := t.save(work, change); err != nil {
 		return err
 	}
+	for _, answer := range t.obeyed {
+		answer(nil)
+	}
+	t.obeyed = nil
 	for _, command := range commands {
 		t.start(work, command)
 	}
@@ -150,6 +158,19 @@ func (t *term) take(report Report) {
 	state := t.d.breaker.State()
 	t.d.cfg.Metrics.breaker(t.d.cfg.Tenant, state)
 	t.scheduler.Breaker(now, state != qlik.StateClosed, t.d.breaker.ProbeAt(), report.Verdict)
+}
+
+// obey carries out an order; it is answered at once when refused, and else when
+// the change is written.
+func (t *term) obey(asked request) {
+	err := t.scheduler.obey(time.Now(), asked.order)
+	t.log.Info().Str("hop", "order").Str("op", string(asked.order.Op)).Str("run_id", asked.order.Run).
+		Str("as", asked.order.As).Str("by", asked.order.By).AnErr("refused", err).Msg("an operator asked")
+	if err != nil {
+		asked.answer(err)
+		return
+	}
+	t.obeyed = append(t.obeyed, asked.answer)
 }
 
 // tell publishes outcomes until they are acknowledged or work ends.

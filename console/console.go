@@ -20,6 +20,7 @@ import (
 // Config is what the console shows.
 type Config struct {
 	Ledger  *bridge.Ledger
+	Desk    *bridge.Desk // where orders are given
 	Metrics prometheus.Gatherer
 	Ready   func(context.Context) error // nil while webhooks can be taken; Qlik's health is no part of it
 	Version string
@@ -36,6 +37,7 @@ const answerLimit = 10 * time.Second
 //	GET /metrics            Prometheus
 //	GET /api/v1/runs        ?tenant= &rule= &state= &before=<run id> &limit=1..1000
 //	GET /api/v1/runs/{id}   one run with its steps and attempts
+//	POST /api/v1/runs/{id}/resolve   {"as": "succeeded|failed|retry", "app": "..."}
 func New(cfg Config) http.Handler {
 	router := gin.New()
 	router.HandleMethodNotAllowed = true
@@ -50,6 +52,7 @@ func New(cfg Config) http.Handler {
 	router.GET("/metrics", gin.WrapH(promhttp.HandlerFor(cfg.Metrics, promhttp.HandlerOpts{})))
 	router.GET("/api/v1/runs", cfg.listRuns)
 	router.GET("/api/v1/runs/:id", cfg.showRun)
+	router.POST("/api/v1/runs/:id/resolve", sameSite, cfg.resolveRun)
 	return router
 }
 

@@ -159,7 +159,9 @@ func (g *gateway) assemble(ctx context.Context, b *broker.Broker) (*parts, error
 	if err := g.openDoor(p, journal, revision, registry); err != nil {
 		return nil, err
 	}
+	desk := bridge.NewDesk(b.Conn(), names.Queue+".orders")
 	shared := bridge.Config{
+		Desk:    desk,
 		Journal: journal, Publisher: events.NewPublisher(js, events.PublisherConfig{Subject: names.OutSubject}),
 		Dead: events.NewDeadLetters(js, names.DeadSubject), Ledger: ledger, Leases: leases, Metrics: metrics,
 		Rules: func() *rules.Set { return g.cfg.Rules }, Log: g.log, Drain: stopCalls,
@@ -175,7 +177,7 @@ func (g *gateway) assemble(ctx context.Context, b *broker.Broker) (*parts, error
 	}
 	p.operators = &http.Server{
 		Handler: console.New(console.Config{
-			Ledger: ledger, Metrics: registry, Ready: func(context.Context) error { return g.ready(b) },
+			Ledger: ledger, Desk: desk, Metrics: registry, Ready: func(context.Context) error { return g.ready(b) },
 			Version: currentBuild().Version, Log: g.log,
 		}),
 		ReadHeaderTimeout: ingress.ReadHeaderTimeout,

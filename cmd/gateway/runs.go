@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -28,13 +29,13 @@ type operator struct {
 // askLimit bounds one question to the console.
 const askLimit = 15 * time.Second
 
-// newRunsCommand returns `gateway runs` with ls and show.
+// newRunsCommand returns `gateway runs` with all that are below it.
 func newRunsCommand() *cobra.Command {
 	var o operator
 	command := &cobra.Command{Use: "runs", Short: "Show what the gateway did and is doing"}
 	command.PersistentFlags().StringVar(&o.server, "server", "http://"+defaultConsoleAddr, "address of the gateway's console")
 	command.PersistentFlags().BoolVar(&o.asJSON, "json", false, "print what the API answers")
-	command.AddCommand(o.newLs(), o.newShow())
+	command.AddCommand(o.newLs(), o.newShow(), o.newResolve())
 	return command
 }
 
@@ -55,7 +56,7 @@ func (o *operator) newLs() *cobra.Command {
 			}
 			var list console.RunList
 			out := command.OutOrStdout()
-			if done, err := o.ask(command.Context(), out, "/api/v1/runs?"+query.Encode(), &list); done || err != nil {
+			if done, err := o.ask(command.Context(), out, question{path: "/api/v1/runs?" + query.Encode()}, &list); done || err != nil {
 				return err
 			}
 			return printRuns(out, list)
@@ -77,7 +78,7 @@ func (o *operator) newShow() *cobra.Command {
 		RunE: func(command *cobra.Command, args []string) error {
 			var run console.Run
 			out := command.OutOrStdout()
-			if done, err := o.ask(command.Context(), out, "/api/v1/runs/"+url.PathEscape(args[0]), &run); done || err != nil {
+			if done, err := o.ask(command.Context(), out, question{path: "/api/v1/runs/" + url.PathEscape(args[0])}, &run); done || err != nil {
 				return err
 			}
 			return printRun(out, run)
@@ -85,11 +86,58 @@ func (o *operator) newShow() *cobra.Command {
 	}
 }
 
+func (o *operator) newResolve() *cobra.Command {
+	var as, app string
+	command := &cobra.Command{
+		Use:   "resolve RUN --as succeeded|failed|retry",
+		Short: "Say how the unknown step of a held run ended",
+		Long: "A run is held when a call's answer was lost and nobody can find out whether it took effect. Look at the tenant, then say:\n" +
+			"succeeded (go on; --app names the app that a copy or publish made), failed (end the run), or retry (it had no effect: call again).",
+		Example: "  gateway runs resolve 0t4k3x2-00000007-promote-1a2b3c --as succeeded --app 2f1c6e0a-1111-2222-3333-444455556666",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(command *cobra.Command, args []string) error {
+			var run console.Run
+			out := command.OutOrStdout()
+			path := "/api/v1/runs/" + url.PathEscape(args[0]) + "/resolve"
+			if done, err := o.ask(command.Context(), out, question{path, map[string]string{"as": as, "app": app}}, &run); done || err != nil {
+				return err
+			}
+			return printRun(out, run)
+		},
+	}
+	command.Flags().StringVar(&as, "as", "", "succeeded, failed or retry")
+	command.Flags().StringVar(&app, "app", "", "id of the app that the step made")
+	return command
+}
+
+// A question is what an operator asks the API; with an order it is a POST.
+type question struct {
+	path  string
+	order any
+}
+
+// request returns the question as an HTTP request.
+func (q question) request(ctx context.Context, server string) (*http.Request, error) {
+	address := strings.TrimRight(server, "/") + q.path
+	if q.order == nil {
+		return http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	}
+	body, err := json.Marshal(q.order)
+	if err != nil {
+		return nil, err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
+	if err == nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	return request, err
+}
+
 // ask gets an answer of the API. With --json it prints it as it is, and is done.
-func (o *operator) ask(ctx context.Context, out io.Writer, path string, into any) (done bool, err error) {
+func (o *operator) ask(ctx context.Context, out io.Writer, asked question, into any) (done bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimRight(o.server, "/")+path, nil)
+	request, err := asked.request(ctx, o.server)
 	if err != nil {
 		return false, fmt.Errorf("--server: %w", err)
 	}

@@ -1,0 +1,132 @@
+package bridge
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// An Op is something that an operator may ask of a tenant's dispatcher.
+type Op string
+
+// The operations of an Order.
+const OpResolve Op = "resolve" // say how a held run's unknown step ended
+
+// An Order is what an operator asks of a tenant's dispatcher, whichever replica it
+// runs on.
+type Order struct {
+	Op  Op     `json:"op"`
+	Run string `json:"run,omitempty"`
+	As  string `json:"as,omitempty"`  // resolve: succeeded, failed or retry
+	App string `json:"app,omitempty"` // resolve as succeeded: the app that the step made
+	By  string `json:"by,omitempty"`  // who asks, for the log
+}
+
+// ErrRefused is wrapped by the error of an order that does not fit how things stand.
+var ErrRefused = errors.New("refused")
+
+// ErrNobody is returned when no dispatcher works for the tenant now.
+var ErrNobody = errors.New("no dispatcher works for this tenant now; try again in a moment")
+
+// orderLimit is how long an order may take to be written down.
+const orderLimit = 10 * time.Second
+
+// A Desk takes orders to the dispatcher that works for a tenant.
+type Desk struct {
+	conn    *nats.Conn
+	subject string // orders go to <subject>.<tenant>
+}
+
+// NewDesk returns the desk on the gateway's own connection. Its subject is one that
+// nobody else may publish to.
+func NewDesk(conn *nats.Conn, subject string) *Desk { return &Desk{conn: conn, subject: subject} }
+
+// A reply is what a dispatcher answers to an order.
+type reply struct {
+	Refused string `json:"refused,omitempty"`
+	Error   string `json:"error,omitempty"`
+}
+
+// Give hands an order to the tenant's dispatcher and returns once it is written
+// down. Its errors wrap ErrRefused, ErrNobody or the cause.
+func (d *Desk) Give(ctx context.Context, tenant string, order Order) error {
+	data, err := json.Marshal(order)
+	if err != nil {
+		return fmt.Errorf("encode order: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, orderLimit)
+	defer cancel()
+	msg, err := d.conn.RequestWithContext(ctx, d.subject+"."+tenant, data)
+	if errors.Is(err, nats.ErrNoResponders) {
+		return ErrNobody
+	}
+	if err != nil {
+		return fmt.Errorf("give order: %w", err)
+	}
+	var answer reply
+	if err := json.Unmarshal(msg.Data, &answer); err != nil {
+		return fmt.Errorf("decode the dispatcher's answer: %w", err)
+	}
+	switch {
+	case answer.Refused != "":
+		return fmt.Errorf("%w: %s", ErrRefused, answer.Refused)
+	case answer.Error != "":
+		return errors.New(answer.Error)
+	}
+	return nil
+}
+
+// A request is an order that waits for its answer.
+type request struct {
+	order  Order
+	answer func(error)
+}
+
+// listen passes orders for a tenant to a channel until ctx ends.
+func (d *Desk) listen(ctx context.Context, tenant string, out chan<- request) error {
+	subscription, err := d.conn.Subscribe(d.subject+"."+tenant, func(msg *nats.Msg) {
+		answer := func(err error) { _ = msg.Respond(encodeReply(err)) } // who asked times out when this is lost
+		var order Order
+		if err := json.Unmarshal(msg.Data, &order); err != nil {
+			answer(fmt.Errorf("decode order: %w", err))
+			return
+		}
+		select {
+		case out <- request{order, answer}:
+		case <-ctx.Done():
+		}
+	})
+	if err != nil {
+		return fmt.Errorf("listen for orders: %w", err)
+	}
+	<-ctx.Done()
+	return subscription.Unsubscribe()
+}
+
+func encodeReply(err error) []byte {
+	var answer reply
+	switch {
+	case errors.Is(err, ErrRefused):
+		answer.Refused = err.Error()
+	case err != nil:
+		answer.Error = err.Error()
+	}
+	data, err := json.Marshal(answer)
+	if err != nil {
+		return []byte(`{"error":"the answer cannot be encoded"}`)
+	}
+	return data
+}
+
+// obey carries out an order in the scheduler's memory; the caller writes it down.
+func (s *Scheduler) obey(now time.Time, order Order) error {
+	switch order.Op {
+	case OpResolve:
+		return s.Resolve(now, order.Run, order.As, order.App)
+	}
+	return fmt.Errorf("%w: this gateway does not know the order %q", ErrRefused, order.Op)
+}
