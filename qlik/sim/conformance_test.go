@@ -73,3 +73,20 @@ func conform(t *testing.T, client *qlik.Client, poll time.Duration) {
 		t.Errorf("%d checks, want %d", len(tried), len(qlik.Operations()))
 	}
 }
+
+func TestSuiteNoticesABrokenTenant(t *testing.T) {
+	t.Parallel()
+	for _, op := range qlik.Operations() {
+		tenant := sim.New(sim.Config{ReloadTime: time.Millisecond, Quota: sim.Unlimited()})
+		suite := sim.NewSuite(call(t, tenant))
+		suite.Poll = time.Millisecond
+		if err := tenant.Inject(sim.Fault{Operation: op.ID, Status: 503}); err != nil {
+			t.Fatal(err)
+		}
+		for _, check := range suite.Checks() {
+			if err := check.Run(t.Context()); check.Operation == op.ID && err == nil {
+				t.Errorf("%s always answers 503 and passes", op.ID)
+			}
+		}
+	}
+}

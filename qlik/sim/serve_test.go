@@ -13,7 +13,7 @@ import (
 )
 
 // serve puts a tenant on a socket and gives its address.
-func serve(t *testing.T, tenant *sim.Tenant) string {
+func serve(t testing.TB, tenant *sim.Tenant) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
