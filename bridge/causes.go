@@ -1,12 +1,19 @@
 package bridge
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"strings"
+)
 
 // maxCauses closes a run's gathering: later triggers open the next run.
 const maxCauses = 50_000
 
 // causeIDs is how many event ids are kept by name at each end of a run's causes.
 const causeIDs = 100
+
+// longestID bounds each of these ids: what a sender chooses must not make records
+// and outcomes larger than the broker takes.
+const longestID = 128
 
 // Causes are the events that a run is carried out for: every journal sequence,
 // exactly, and the ids of the first and last hundred.
@@ -27,6 +34,9 @@ func (c *Causes) Add(sequence uint64, id string) bool {
 	c.Delta = binary.AppendUvarint(c.Delta, sequence-c.Last)
 	c.Last = sequence
 	c.Count++
+	if len(id) > longestID {
+		id = strings.ToValidUTF8(id[:longestID], "") + "..."
+	}
 	switch {
 	case len(c.Head) < causeIDs:
 		c.Head = append(c.Head, id)

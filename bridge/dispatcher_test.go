@@ -3,6 +3,7 @@ package bridge_test
 import (
 	"encoding/json"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -288,4 +289,26 @@ func (r *rig) copyOf(name string) string {
 	}
 	r.t.Fatalf("no app %s", name)
 	return ""
+}
+
+func TestHugeArgumentsBecomeADeadLetterAndHoldNothingUp(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sim.Config{}, `[
+		{"name": "copy", "on": "etl", "when": "has(data.text)", "app": "$Sales", "do": [{"copy": {"description": "${data.text}"}}]},
+		{"name": "refresh-sales", "on": "etl", "app": "$Sales", "do": ["reload"]}]`)
+	r.dispatch()
+	text, err := json.Marshal(map[string]string{"text": strings.Repeat("x", 200<<10)})
+	r.must(err)
+	r.send(string(text))
+	r.until("run.succeeded")
+	if n := r.called("copyApp", 200); n != 0 {
+		t.Errorf("copied %d times, want 0", n)
+	}
+	stream, err := r.broker.JetStream().Stream(t.Context(), r.broker.Names().Dead)
+	r.must(err)
+	info, err := stream.Info(t.Context())
+	r.must(err)
+	if info.State.Msgs != 1 {
+		t.Errorf("%d dead letters, want 1", info.State.Msgs)
+	}
 }

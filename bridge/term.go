@@ -9,14 +9,9 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"github.com/qlikgateway/gateway/bridge/rules"
 	"github.com/qlikgateway/gateway/events"
 	"github.com/qlikgateway/gateway/qlik"
 )
-
-// mostAdmitted bounds the events admitted before the next write, so that one
-// atomic batch of the ledger holds all runs they touched.
-const mostAdmitted = 200
 
 // A term is a dispatcher at work under one tenure. One goroutine owns it.
 type term struct {
@@ -202,78 +197,6 @@ func (t *term) persist(work context.Context, do func() error) error {
 			return errors.Join(err, context.Cause(work))
 		}
 	}
-}
-
-// admit takes events of the journal, the given one and those that wait behind it.
-func (t *term) admit(work context.Context, entry events.Entry) error {
-	for n := 1; ; n++ {
-		if err := t.admitOne(work, entry); err != nil {
-			return err
-		}
-		if n == mostAdmitted {
-			return nil
-		}
-		select {
-		case entry = <-t.entries:
-		default:
-			return nil
-		}
-	}
-}
-
-func (t *term) admitOne(work context.Context, entry events.Entry) error {
-	defer t.catchUp(entry.Sequence)
-	if entry.Sequence <= t.scheduler.Cursor() {
-		return nil
-	}
-	if entry.Err != nil {
-		if err := t.bury(work, entry, "", events.ReasonUndecodable, entry.Err); err != nil {
-			return err
-		}
-		t.scheduler.Pass(entry.Sequence)
-		return nil
-	}
-	view := entry.View()
-	cause := Cause{
-		Sequence: entry.Sequence, ID: entry.Event.ID(), Time: entry.Time, Revision: entry.Revision,
-		Trace: view.Extensions["traceparent"],
-	}
-	t.scheduler.Pass(entry.Sequence)
-	for _, rule := range entry.Rules {
-		plan, err := t.d.cfg.Rules().Plan(rule, view)
-		if err != nil {
-			reason := events.ReasonBadArgument
-			if errors.Is(err, rules.ErrNoRule) {
-				reason = events.ReasonRuleRemoved
-			}
-			if err := t.bury(work, entry, rule, reason, err); err != nil {
-				return err
-			}
-			continue
-		}
-		id, opened := t.scheduler.Admit(time.Now(), cause, plan)
-		t.d.cfg.Metrics.admitted(plan.Tenant, plan.Rule, opened)
-		t.log.Info().Str("hop", "admitted").Str("event_id", cause.ID).Str("source", entry.Source).
-			Str("rule", rule).Str("run_id", id).Bool("opened", opened).Msg("event admitted")
-	}
-	return nil
-}
-
-// catchUp tells the scheduler once the journal was read to where it ended at
-// take-over.
-func (t *term) catchUp(sequence uint64) {
-	if sequence >= t.last {
-		t.scheduler.CaughtUp(time.Now())
-	}
-}
-
-// bury puts an event that cannot be carried out among the dead letters.
-func (t *term) bury(work context.Context, entry events.Entry, rule string, reason events.Reason, cause error) error {
-	t.log.Warn().Str("hop", "dead").Uint64("sequence", entry.Sequence).Str("source", entry.Source).Str("rule", rule).
-		Str("reason", string(reason)).Err(cause).Msg("event cannot be carried out")
-	return t.persist(work, func() error {
-		return t.d.cfg.Dead.Put(work, entry, events.Burial{Rule: rule, Reason: reason, Hop: "dispatcher", Hint: cause.Error()})
-	})
 }
 
 func (t *term) logReport(report Report, now time.Time) {
