@@ -1,13 +1,18 @@
 package ingress
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha1" //nolint:gosec // HMAC-SHA1 is still what some senders sign with
 	"crypto/sha256"
+	"crypto/sha512"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -20,6 +25,13 @@ const (
 	Base64 = "base64" // the standard alphabet, padded
 )
 
+// Hashes that an HMAC may be made with.
+const (
+	SHA1   = "sha1" // only for senders that know nothing better
+	SHA256 = "sha256"
+	SHA512 = "sha512"
+)
+
 // KeyWhsec says that a secret is base64, with or without `whsec_` before it.
 const KeyWhsec = "whsec"
 
@@ -28,13 +40,14 @@ const (
 	maxSignatures    = 16 // of one header; more is not a key rotation
 )
 
-// An HMAC verifier proves a sender by an HMAC-SHA256 in a header.
+// An HMAC verifier proves a sender by an HMAC in a header.
 type HMAC struct {
+	Hash      string        // SHA256 (default), SHA512 or SHA1
 	Header    string        // where the signature is
 	Encoding  string        // Hex (default) or Base64
 	Prefix    string        // before each signature, such as "sha256="
 	Separator string        // between several signatures in the header; "" = only one is sent
-	Signed    string        // what is signed: {body} (default) and {header.Name}
+	Signed    string        // what is signed: {body} (default), {header.Name} and {timestamp}
 	Timestamp string        // header with the time of signing in Unix seconds; "" = none is sent
 	Tolerance time.Duration // how far that time may be off, either way; default 5 minutes
 	Key       string        // how the secret is written: "" as it is, or KeyWhsec
@@ -43,6 +56,8 @@ type HMAC struct {
 // hmacProof is an HMAC verifier with its template parsed and its keys decoded.
 type hmacProof struct {
 	HMAC
+	hash   func() hash.Hash
+	size   int
 	signed template
 	keys   [][]byte
 }
@@ -57,7 +72,13 @@ func (c HMAC) proof(secrets []string) (proof, error) {
 	if c.Tolerance == 0 {
 		c.Tolerance = defaultTolerance
 	}
+	if c.Timestamp != "" {
+		c.Signed = strings.ReplaceAll(c.Signed, "{timestamp}", "{header."+c.Timestamp+"}")
+	}
 	p := hmacProof{HMAC: c}
+	if p.hash, p.size = hashOf(c.Hash); p.hash == nil {
+		return nil, fmt.Errorf("hmac.hash: expected sha256, sha512 or sha1, got %q", c.Hash)
+	}
 	if !validHeader(c.Header) {
 		return nil, fmt.Errorf("hmac.header: expected the name of an HTTP header, got %q", c.Header)
 	}
@@ -81,6 +102,19 @@ func (c HMAC) proof(secrets []string) (proof, error) {
 	return p, nil
 }
 
+// hashOf returns a hash and the size of its sums; nil when there is none such.
+func hashOf(name string) (func() hash.Hash, int) {
+	switch name {
+	case "", SHA256:
+		return sha256.New, sha256.Size
+	case SHA512:
+		return sha512.New, sha512.Size
+	case SHA1:
+		return sha1.New, sha1.Size
+	}
+	return nil, 0
+}
+
 // parseSigned reads the template of what is signed: the raw body must be in it,
 // once, and nothing that needs the body understood.
 func parseSigned(text string) (template, error) {
@@ -94,7 +128,7 @@ func parseSigned(text string) (template, error) {
 			bodies++
 		}
 		if p.path != nil {
-			return nil, errors.New("expected only {body} and {header.Name}: a body is not read before it is proven")
+			return nil, errors.New("expected only {body}, {header.Name} and, where there is a timestamp, {timestamp}: a body is not read before it is proven")
 		}
 	}
 	if bodies != 1 {
@@ -128,7 +162,8 @@ func (c HMAC) key(secret string) ([]byte, error) {
 	return nil, fmt.Errorf("hmac.key: expected nothing or %s, got %q", KeyWhsec, c.Key)
 }
 
-func (p hmacProof) glance(h http.Header) error {
+func (p hmacProof) glance(e *evidence) error {
+	h := e.header
 	if err := once(h, p.Header); err != nil {
 		return err
 	}
@@ -143,20 +178,25 @@ func (p hmacProof) glance(h http.Header) error {
 	return nil
 }
 
-func (p hmacProof) prove(h http.Header, body []byte, now time.Time) error {
-	if err := p.glance(h); err != nil {
+func (p hmacProof) prove(_ context.Context, e *evidence) error {
+	if err := p.glance(e); err != nil {
 		return err
 	}
-	if err := p.timely(h, now); err != nil {
+	if err := p.timely(e.header, e.now); err != nil {
 		return err
 	}
-	given, err := p.signatures(h.Get(p.Header))
+	given, err := p.signatures(e.header.Get(p.Header))
 	if err != nil {
 		return err
 	}
+	return p.compare(given, e)
+}
+
+// compare looks for the sum of one of the keys among the signatures, at all of them.
+func (p hmacProof) compare(given [][]byte, e *evidence) error {
 	proven := 0
 	for _, key := range p.keys {
-		want := p.sum(key, h, body)
+		want := p.sum(key, e)
 		for _, got := range given {
 			if hmac.Equal(want, got) {
 				proven++
@@ -201,14 +241,22 @@ func (p hmacProof) signatures(header string) ([][]byte, error) {
 		if !ok {
 			continue
 		}
-		if sum, err := p.decode(text); err == nil && len(sum) == sha256.Size {
+		if sum, err := p.decode(text); err == nil && len(sum) == p.size {
 			all = append(all, sum)
 		}
 	}
 	if len(all) == 0 {
-		return nil, fmt.Errorf("header %s: expected %q followed by an HMAC-SHA256 in %s", p.Header, p.Prefix, p.Encoding)
+		return nil, fmt.Errorf("header %s: expected %q followed by an %s in %s", p.Header, p.Prefix, p.algorithm(), p.Encoding)
 	}
 	return all, nil
+}
+
+// algorithm names the HMAC as people write it.
+func (p hmacProof) algorithm() string {
+	if p.Hash == "" {
+		return "HMAC-SHA256"
+	}
+	return "HMAC-" + strings.ToUpper(p.Hash)
 }
 
 func (p hmacProof) decode(text string) ([]byte, error) {
@@ -225,22 +273,28 @@ func (p hmacProof) encode(sum []byte) string {
 	return hex.EncodeToString(sum)
 }
 
-func (p hmacProof) sum(key []byte, h http.Header, body []byte) []byte {
-	mac := hmac.New(sha256.New, key)
-	for _, piece := range p.signed {
-		switch {
-		case piece.raw:
-			mac.Write(body)
-		case piece.header != "":
-			mac.Write([]byte(h.Get(piece.header)))
-		default:
-			mac.Write([]byte(piece.text))
-		}
-	}
+func (p hmacProof) sum(key []byte, e *evidence) []byte {
+	mac := hmac.New(p.hash, key)
+	p.write(mac, e)
 	return mac.Sum(nil)
 }
 
-func (p hmacProof) sign(h http.Header, body []byte, now time.Time) {
+// write writes what is signed.
+func (p hmacProof) write(to io.Writer, e *evidence) {
+	for _, piece := range p.signed {
+		part := []byte(piece.text)
+		switch {
+		case piece.raw:
+			part = e.body
+		case piece.header != "":
+			part = []byte(e.header.Get(piece.header))
+		}
+		_, _ = to.Write(part) // to a hash or to memory, which take everything
+	}
+}
+
+// stamp sets the headers that are signed besides the body.
+func (p hmacProof) stamp(h http.Header, now time.Time) {
 	for _, piece := range p.signed {
 		if piece.header != "" && h.Get(piece.header) == "" {
 			h.Set(piece.header, "msg_"+rand.Text())
@@ -249,9 +303,14 @@ func (p hmacProof) sign(h http.Header, body []byte, now time.Time) {
 	if p.Timestamp != "" {
 		h.Set(p.Timestamp, strconv.FormatInt(now.Unix(), 10))
 	}
-	h.Set(p.Header, p.Prefix+p.encode(p.sum(p.keys[0], h, body)))
+}
+
+func (p hmacProof) sign(e *evidence) error {
+	p.stamp(e.header, e.now)
+	e.header.Set(p.Header, p.Prefix+p.encode(p.sum(p.keys[0], e)))
+	return nil
 }
 
 func (p hmacProof) challenge() string {
-	return fmt.Sprintf("HMAC-SHA256 header=%q", p.Header)
+	return fmt.Sprintf("%s header=%q", p.algorithm(), p.Header)
 }

@@ -60,14 +60,14 @@ func (in *Ingress) Handler() (http.Handler, error) {
 
 // turnAway answers a request that was not sent to a source.
 func (in *Ingress) turnAway(c *gin.Context, r *refusal) {
-	d := delivery{via: "http", source: noSource, from: c.ClientIP(), began: time.Now()}
+	d := delivery{via: "http", source: noSource, from: in.addressOf(c.Request).String(), began: time.Now()}
 	d.end(nil, r)
 	in.reply(c, &d)
 }
 
 // serve carries one HTTP delivery from its first byte to its answer.
 func (in *Ingress) serve(c *gin.Context, name string, eventsOnly bool) {
-	d := delivery{via: "http", source: noSource, from: c.ClientIP(), began: time.Now()}
+	d := delivery{via: "http", source: noSource, from: in.addressOf(c.Request).String(), began: time.Now()}
 	defer func() {
 		if cause := recover(); cause != nil {
 			in.config.Log.Error().Str("source", d.source).Bytes("stack", debug.Stack()).Msgf("panic: %v", cause)
@@ -107,7 +107,8 @@ func (in *Ingress) receive(c *gin.Context, s *source, body io.ReadCloser) (messa
 		c.Header("Accept-Encoding", "identity")
 		return m, refusef(Unsupported, "Content-Encoding %.40q is not read: send the body uncompressed", encoding)
 	}
-	if err := s.proof.glance(r.Header); err != nil {
+	shown := in.evidenceOf(r, m.arrived)
+	if err := s.proof.glance(shown); err != nil {
 		return m, s.unproven(err)
 	}
 	if r.ContentLength > in.config.MaxBody {
@@ -122,11 +123,20 @@ func (in *Ingress) receive(c *gin.Context, s *source, body io.ReadCloser) (messa
 	case err != nil:
 		return m, &refusal{result: Slow, err: fmt.Errorf("read body: %w", err), detail: "the body did not come whole and in time: send it again"}
 	}
-	m.body = read
-	if err := s.proof.prove(r.Header, read, m.arrived); err != nil {
+	m.body, shown.body = read, read
+	if err := s.proof.prove(r.Context(), shown); err != nil {
 		return m, s.unproven(err)
 	}
 	return m, nil
+}
+
+// evidenceOf returns what a request shows of its sender but for the body.
+func (in *Ingress) evidenceOf(r *http.Request, now time.Time) *evidence {
+	e := &evidence{header: r.Header, query: r.URL.Query(), address: in.addressOf(r), now: now, outside: in.outside}
+	if r.TLS != nil {
+		e.certificates = r.TLS.PeerCertificates
+	}
+	return e
 }
 
 // A share is what one delivery takes of the memory that all may take. It counts
@@ -158,6 +168,9 @@ func (in *Ingress) tooLarge() *refusal {
 }
 
 func (s *source) unproven(err error) *refusal {
+	if errors.Is(err, errKeys) {
+		return &refusal{result: NoKeys, err: err, detail: "the gateway cannot fetch what it needs to judge this proof: send it again"}
+	}
 	return &refusal{result: Unproven, err: err, challenge: s.proof.challenge()}
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -34,6 +36,12 @@ type Config struct {
 	MaxBody int64 // bytes of one delivery; default DefaultMaxBody
 	MaxHeld int64 // bytes of all HTTP deliveries at once, more are answered 503; default DefaultMaxHeld
 
+	// Proxies are the addresses and networks whose X-Forwarded-For is believed.
+	Proxies []string
+	// Transport fetches keys, certificates and confirmations; default: TLS over the
+	// proxy that the environment names.
+	Transport http.RoundTripper
+
 	Registerer prometheus.Registerer
 	Log        zerolog.Logger
 }
@@ -52,6 +60,8 @@ type Ingress struct {
 	changed chan struct{} // holds one token when Set was called and Listen has not looked
 	held    atomic.Int64  // bytes of HTTP deliveries that were read and not yet answered
 	metrics *metrics
+	proxies []netip.Prefix
+	outside *outside
 	refused zerolog.Logger // sampled, so that a flood does not fill the log
 }
 
@@ -67,6 +77,10 @@ func New(config Config) (*Ingress, error) {
 	if config.MaxHeld <= 0 {
 		config.MaxHeld = DefaultMaxHeld
 	}
+	proxies, err := parseNetworks(config.Proxies)
+	if err != nil {
+		return nil, fmt.Errorf("read trusted proxies: %w", err)
+	}
 	m, err := newMetrics(config.Registerer)
 	if err != nil {
 		return nil, fmt.Errorf("register ingress metrics: %w", err)
@@ -75,6 +89,8 @@ func New(config Config) (*Ingress, error) {
 		config:  config,
 		changed: make(chan struct{}, 1),
 		metrics: m,
+		proxies: proxies,
+		outside: newOutside(config.Transport),
 		refused: config.Log.Sample(&zerolog.BurstSampler{Burst: 20, Period: time.Second}),
 	}, nil
 }

@@ -27,6 +27,7 @@ const (
 	Busy        Result = "busy"                // too many deliveries at once
 	Full        Result = "journal_full"        // the journal holds all it may
 	Unavailable Result = "journal_unavailable" // the journal did not answer
+	NoKeys      Result = "keys_unavailable"    // what is needed to judge the sender's proof cannot be fetched
 	Broken      Result = "broken"              // a fault of the gateway
 )
 
@@ -108,7 +109,7 @@ func (r Result) Status() int {
 		return http.StatusRequestEntityTooLarge
 	case Unsupported:
 		return http.StatusUnsupportedMediaType
-	case Busy, Full, Unavailable:
+	case Busy, Full, Unavailable, NoKeys:
 		return http.StatusServiceUnavailable
 	}
 	return http.StatusInternalServerError
@@ -136,6 +137,8 @@ func (r Result) title() string {
 		return "The journal is full"
 	case Unavailable:
 		return "The journal does not answer"
+	case NoKeys:
+		return "The proof cannot be judged"
 	}
 	return "The gateway has a fault"
 }
@@ -145,7 +148,7 @@ func (r Result) retryAfter() time.Duration {
 	switch r {
 	case Busy:
 		return time.Second
-	case Unavailable:
+	case Unavailable, NoKeys:
 		return 5 * time.Second
 	case Full:
 		return 30 * time.Second

@@ -1,8 +1,10 @@
 package ingress
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -32,7 +34,7 @@ type Source struct {
 // by the NATS server.
 type Subject struct {
 	Subject string // may have wildcards
-	Queue   string // replicas share a queue group; "" = gateway-<source>
+	Queue   string // replicas share a queue group; "" = gateway.<source>
 }
 
 // Sources are the configured sources, ready for use.
@@ -110,10 +112,33 @@ func (c *compiler) addPreset(s *source, d Source) (Verifier, bool) {
 	if s.reading, err = preset.reading(); err != nil {
 		c.report(false, err.Error(), d.Name, "preset")
 	}
-	if d.Verify.given() || d.NATS != nil && len(d.Secrets) == 0 { // without a secret, only over NATS
-		return d.Verify, true
+	switch {
+	case d.Verify.given():
+		return preset.Verify.with(d.Verify), true
+	case d.NATS != nil && len(d.Secrets) == 0: // without a secret, only over NATS
+		return Verifier{}, true
 	}
 	return preset.Verify, true
+}
+
+// with returns what a source says over its preset: where both speak of a JSON Web
+// Token, the preset's issuer and claims stay.
+func (v Verifier) with(own Verifier) Verifier {
+	if v.JWT == nil || own.JWT == nil {
+		return own
+	}
+	merged := *v.JWT
+	merged.Issuer = cmp.Or(own.JWT.Issuer, merged.Issuer)
+	merged.JWKS, merged.Audience = cmp.Or(own.JWT.JWKS, merged.JWKS), own.JWT.Audience
+	merged.Claims = maps.Clone(v.JWT.Claims)
+	if merged.Claims == nil {
+		merged.Claims = map[string][]string{}
+	}
+	maps.Copy(merged.Claims, own.JWT.Claims)
+	if own.JWT.Issuer != "" { // another issuer is another's rules
+		merged.Claims, merged.Needs = own.JWT.Claims, nil
+	}
+	return Verifier{JWT: &merged}
 }
 
 func (c *compiler) addProof(s *source, d Source, verify Verifier) {
@@ -135,14 +160,17 @@ func (c *compiler) addProof(s *source, d Source, verify Verifier) {
 		return
 	}
 	s.proof = p
-	if verify.None {
+	if verify.lets() {
 		c.report(true, "anybody who reaches this address may send events", d.Name, "verify")
 		if len(d.Secrets) > 0 {
 			c.report(false, "this secret proves nothing under verify: none", d.Name, "secret")
 		}
 		return
 	}
-	for _, secret := range d.Secrets {
+	if len(d.Secrets) > 0 && !verify.needsSecret() {
+		c.report(false, "this secret proves nothing: the sender proves itself in another way", d.Name, "secret")
+	}
+	for _, secret := range verify.secrets(d.Secrets) {
 		if len(secret) < shortSecret {
 			c.report(true, fmt.Sprintf("a secret is shorter than %d characters: it can be guessed", shortSecret), d.Name, "secret")
 		}
@@ -155,7 +183,7 @@ func (c *compiler) addSubject(s *source, d Source) {
 	}
 	subject := *d.NATS
 	if subject.Queue == "" {
-		subject.Queue = "gateway-" + d.Name
+		subject.Queue = "gateway." + d.Name
 	}
 	if err := checkSubject(subject.Subject); err != nil {
 		c.report(false, err.Error(), d.Name, "nats", "subject")

@@ -1,13 +1,13 @@
 package ingress
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
 	"fmt"
 	"net/http"
 	"strings"
-	"time"
 )
 
 // A Token verifier proves a sender by a secret sent as it is, in a header.
@@ -20,6 +20,12 @@ type Token struct {
 // source's secrets are passwords.
 type Basic struct {
 	User string
+}
+
+// A Query verifier proves a sender by a secret in the address, for senders that
+// can send nothing else. Proxies write addresses into their logs: prefer any other.
+type Query struct {
+	Name string // of the parameter; default token
 }
 
 // once refuses a header that is missing or comes more than once: programs differ
@@ -80,7 +86,8 @@ func (c Token) proof(secrets []string) (proof, error) {
 	return tokenProof{Token: c, digests: digestsOf(secrets), first: secrets[0]}, nil
 }
 
-func (p tokenProof) glance(h http.Header) error {
+func (p tokenProof) glance(e *evidence) error {
+	h := e.header
 	if err := once(h, p.Header); err != nil {
 		return err
 	}
@@ -98,10 +105,11 @@ func (p tokenProof) glance(h http.Header) error {
 	return nil
 }
 
-func (p tokenProof) prove(h http.Header, _ []byte, _ time.Time) error { return p.glance(h) }
+func (p tokenProof) prove(_ context.Context, e *evidence) error { return p.glance(e) }
 
-func (p tokenProof) sign(h http.Header, _ []byte, _ time.Time) {
-	h.Set(p.Header, strings.TrimLeft(p.Scheme+" "+p.first, " "))
+func (p tokenProof) sign(e *evidence) error {
+	e.header.Set(p.Header, strings.TrimLeft(p.Scheme+" "+p.first, " "))
+	return nil
 }
 
 func (p tokenProof) challenge() string {
@@ -125,7 +133,8 @@ func (c Basic) proof(secrets []string) (proof, error) {
 	return basicProof{user: digestsOf([]string{c.User}), digests: digestsOf(secrets), name: c.User, first: secrets[0]}, nil
 }
 
-func (p basicProof) glance(h http.Header) error {
+func (p basicProof) glance(e *evidence) error {
+	h := e.header
 	if err := once(h, "Authorization"); err != nil {
 		return err
 	}
@@ -140,11 +149,48 @@ func (p basicProof) glance(h http.Header) error {
 	return nil
 }
 
-func (p basicProof) prove(h http.Header, _ []byte, _ time.Time) error { return p.glance(h) }
+func (p basicProof) prove(_ context.Context, e *evidence) error { return p.glance(e) }
 
-func (p basicProof) sign(h http.Header, _ []byte, _ time.Time) {
-	r := http.Request{Header: h}
+func (p basicProof) sign(e *evidence) error {
+	r := http.Request{Header: e.header}
 	r.SetBasicAuth(p.name, p.first)
+	return nil
 }
 
 func (p basicProof) challenge() string { return `Basic realm="gateway", charset="UTF-8"` }
+
+const defaultParameter = "token"
+
+type queryProof struct {
+	name    string
+	digests []digest
+	first   string
+}
+
+func (c Query) proof(secrets []string) (proof, error) {
+	if c.Name == "" {
+		c.Name = defaultParameter
+	}
+	return queryProof{name: c.Name, digests: digestsOf(secrets), first: secrets[0]}, nil
+}
+
+func (p queryProof) glance(e *evidence) error {
+	switch values := e.query[p.name]; {
+	case len(values) == 0 || values[0] == "":
+		return fmt.Errorf("the address has no parameter %s", p.name)
+	case len(values) > 1:
+		return fmt.Errorf("the address has the parameter %s %d times, expected once", p.name, len(values))
+	case !anyOf(values[0], p.digests):
+		return errMismatch
+	}
+	return nil
+}
+
+func (p queryProof) prove(_ context.Context, e *evidence) error { return p.glance(e) }
+
+func (p queryProof) sign(e *evidence) error {
+	e.query.Set(p.name, p.first)
+	return nil
+}
+
+func (p queryProof) challenge() string { return fmt.Sprintf("Token parameter=%q", p.name) }

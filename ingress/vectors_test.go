@@ -1,11 +1,13 @@
 package ingress
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 )
 
 // A vector is a delivery that its sender, or another program than ours, signed.
@@ -61,6 +63,31 @@ func fixture(t testing.TB, name string) []byte {
 		t.Fatal(err)
 	}
 	return body
+}
+
+// shown is a proof that is shown headers and a body, and nothing else.
+type shownProof struct{ proof }
+
+func shown(p proof) shownProof { return shownProof{p} }
+
+func (p shownProof) prove(h http.Header, body []byte, now time.Time) error {
+	return p.proof.prove(context.Background(), &evidence{header: h, body: body, now: now})
+}
+
+func (p shownProof) glance(h http.Header) error { return p.proof.glance(&evidence{header: h}) }
+
+func (p shownProof) sign(h http.Header, body []byte, now time.Time) {
+	if err := p.proof.sign(&evidence{header: h, body: body, now: now}); err != nil {
+		panic(err)
+	}
+}
+
+// hmacIn is the HMAC in a proof of signatures.
+func hmacIn(p proof) hmacProof {
+	if webhooks, ok := p.(webhooksProof); ok {
+		return webhooks.v1
+	}
+	return p.(hmacProof)
 }
 
 func proofOf(t testing.TB, v Verifier, secrets ...string) proof {

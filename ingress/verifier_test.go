@@ -16,15 +16,15 @@ func TestVendorsVectorsAreProven(t *testing.T) {
 		t.Run(v.Name, func(t *testing.T) {
 			t.Parallel()
 			now := time.Unix(v.Now, 0)
-			p := proofOf(t, v.verifier(), v.Secret)
+			p := shown(proofOf(t, v.verifier(), v.Secret))
 			if err := p.prove(v.header(), []byte(v.Body), now); err != nil {
 				t.Errorf("right: %v", err)
 			}
-			rotated := proofOf(t, v.verifier(), "bmV3IHNlY3JldCBvZiB0aGUgdGVzdA==", v.Secret)
+			rotated := shown(proofOf(t, v.verifier(), "bmV3IHNlY3JldCBvZiB0aGUgdGVzdA==", v.Secret))
 			if err := rotated.prove(v.header(), []byte(v.Body), now); err != nil {
 				t.Errorf("while the secret is rotated: %v", err)
 			}
-			wrong := proofOf(t, v.verifier(), "b3RoZXIgc2VjcmV0IG9mIHRoZSB0ZXN0")
+			wrong := shown(proofOf(t, v.verifier(), "b3RoZXIgc2VjcmV0IG9mIHRoZSB0ZXN0"))
 			if wrong.prove(v.header(), []byte(v.Body), now) == nil {
 				t.Error("proven with another secret")
 			}
@@ -59,7 +59,8 @@ func TestVendorsVectorsAreProven(t *testing.T) {
 func TestNearlyRightSignaturesAreRefused(t *testing.T) {
 	t.Parallel()
 	for _, v := range vectors(t) {
-		p := proofOf(t, v.verifier(), v.Secret).(hmacProof)
+		whole := proofOf(t, v.verifier(), v.Secret)
+		p := hmacIn(whole)
 		right := v.Headers[http.CanonicalHeaderKey(p.Header)]
 		var near []string
 		for at := range len(right) {
@@ -72,7 +73,7 @@ func TestNearlyRightSignaturesAreRefused(t *testing.T) {
 			}
 			h := v.header()
 			h.Set(p.Header, signature)
-			err := p.prove(h, []byte(v.Body), time.Unix(v.Now, 0))
+			err := shown(whole).prove(h, []byte(v.Body), time.Unix(v.Now, 0))
 			if err == nil && !(p.Separator == " " && strings.TrimSpace(signature) == right) {
 				t.Errorf("%s: %q is proven, right is %q", v.Name, signature, right)
 			}
@@ -89,7 +90,7 @@ func TestStandardWebhooksTolerateFiveMinutes(t *testing.T) {
 	if err := StandardWebhooks().Sign(h, body, secret, now); err != nil {
 		t.Fatal(err)
 	}
-	p := proofOf(t, StandardWebhooks(), secret)
+	p := shown(proofOf(t, StandardWebhooks(), secret))
 	for _, tt := range []struct {
 		off  time.Duration
 		want bool
@@ -129,7 +130,7 @@ func TestStandardWebhooksAgreeWithTheirLibrary(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.Set("webhook-signature", "v1a,bm90IG91cnM= v1,AAAA "+signature)
-	p := proofOf(t, StandardWebhooks(), secret)
+	p := shown(proofOf(t, StandardWebhooks(), secret))
 	if err := p.prove(h, body, time.Now()); err != nil {
 		t.Errorf("we refuse their signature beside others: %v", err)
 	}
@@ -146,8 +147,9 @@ func TestEveryVerifierAcceptsWhatItSigns(t *testing.T) {
 	for name, v := range map[string]Verifier{
 		"none":   {None: true},
 		"hmac":   {HMAC: &HMAC{Header: "X-Signature", Prefix: "sha256="}},
+		"sha512": {HMAC: &HMAC{Header: "X-Signature", Hash: SHA512}},
 		"base64": {HMAC: &HMAC{Header: "X-Signature", Encoding: Base64}},
-		"stamped": {HMAC: &HMAC{Header: "X-Signature", Signed: "v0:{header.X-Time}:{body}", Prefix: "v0=",
+		"stamped": {HMAC: &HMAC{Header: "X-Signature", Signed: "v0:{timestamp}:{body}", Prefix: "v0=",
 			Timestamp: "X-Time", Tolerance: time.Minute}},
 		"standard webhooks": StandardWebhooks(),
 		"bearer":            Bearer(),
@@ -160,13 +162,13 @@ func TestEveryVerifierAcceptsWhatItSigns(t *testing.T) {
 			if err := v.Sign(h, []byte("body"), whsec, now); err != nil {
 				t.Fatal(err)
 			}
-			if err := proofOf(t, v, whsec).prove(h, []byte("body"), now); err != nil {
+			if err := shown(proofOf(t, v, whsec)).prove(h, []byte("body"), now); err != nil {
 				t.Errorf("refused what it signed: %v", err)
 			}
 			if name == "none" {
 				return
 			}
-			other := proofOf(t, v, "whsec_b3RoZXIgc2VjcmV0IG9mIHRoZSB0ZXN0")
+			other := shown(proofOf(t, v, "whsec_b3RoZXIgc2VjcmV0IG9mIHRoZSB0ZXN0"))
 			if other.prove(h, []byte("body"), now) == nil {
 				t.Error("proven with another secret")
 			}
@@ -206,7 +208,7 @@ func TestTokensAreComparedWhole(t *testing.T) {
 		{"basic, colon in password", Verifier{Basic: &Basic{User: "etl"}}, basic("etl", "right-secret:"), false},
 		{"basic, no base64", Verifier{Basic: &Basic{User: "etl"}}, "Basic etl:right-secret", false},
 	} {
-		p := proofOf(t, tt.verifier, "old-secret", "right-secret")
+		p := shown(proofOf(t, tt.verifier, "old-secret", "right-secret"))
 		h := http.Header{"Authorization": {tt.header}}
 		if got := p.prove(h, nil, time.Time{}) == nil; got != tt.want {
 			t.Errorf("%s: proven is %t, want %t", tt.name, got, tt.want)
@@ -225,24 +227,33 @@ func TestVerifiersThatProveNothingDoNotCompile(t *testing.T) {
 		verifier Verifier
 		secrets  []string
 	}{
-		"nothing":              {Verifier{}, []string{"secret"}},
-		"two kinds":            {Verifier{None: true, Token: &Token{Header: "X"}}, []string{"secret"}},
-		"no secret":            {Bearer(), nil},
-		"an empty secret":      {Bearer(), []string{"secret", ""}},
-		"no header":            {hmacOf(func(c *HMAC) { c.Header = "" }), []string{"secret"}},
-		"no header's name":     {hmacOf(func(c *HMAC) { c.Header = "X Signature" }), []string{"secret"}},
-		"an unknown encoding":  {hmacOf(func(c *HMAC) { c.Encoding = "hexadecimal" }), []string{"secret"}},
-		"an unsigned body":     {hmacOf(func(c *HMAC) { c.Signed = "{header.X-Time}" }), []string{"secret"}},
-		"the body twice":       {hmacOf(func(c *HMAC) { c.Signed = "{body}{body}" }), []string{"secret"}},
-		"a part of the body":   {hmacOf(func(c *HMAC) { c.Signed = "{body}{body.id}" }), []string{"secret"}},
-		"an open brace":        {hmacOf(func(c *HMAC) { c.Signed = "{body}{" }), []string{"secret"}},
-		"an unsigned time":     {hmacOf(func(c *HMAC) { c.Timestamp = "X-Time" }), []string{"secret"}},
-		"an unknown key":       {hmacOf(func(c *HMAC) { c.Key = "base32" }), []string{"secret"}},
-		"whsec without base64": {StandardWebhooks(), []string{"whsec_?"}},
-		"whsec of nothing":     {StandardWebhooks(), []string{"whsec_"}},
-		"no token header":      {Verifier{Token: &Token{}}, []string{"secret"}},
-		"no user":              {Verifier{Basic: &Basic{}}, []string{"secret"}},
-		"a colon in a user":    {Verifier{Basic: &Basic{User: "a:b"}}, []string{"secret"}},
+		"nothing":                {Verifier{}, []string{"secret"}},
+		"two kinds":              {Verifier{None: true, Token: &Token{Header: "X"}}, []string{"secret"}},
+		"no secret":              {Bearer(), nil},
+		"an empty secret":        {Bearer(), []string{"secret", ""}},
+		"no header":              {hmacOf(func(c *HMAC) { c.Header = "" }), []string{"secret"}},
+		"no header's name":       {hmacOf(func(c *HMAC) { c.Header = "X Signature" }), []string{"secret"}},
+		"an unknown encoding":    {hmacOf(func(c *HMAC) { c.Encoding = "hexadecimal" }), []string{"secret"}},
+		"an unknown hash":        {hmacOf(func(c *HMAC) { c.Hash = "md5" }), []string{"secret"}},
+		"an unsigned body":       {hmacOf(func(c *HMAC) { c.Signed = "{header.X-Time}" }), []string{"secret"}},
+		"the body twice":         {hmacOf(func(c *HMAC) { c.Signed = "{body}{body}" }), []string{"secret"}},
+		"a part of the body":     {hmacOf(func(c *HMAC) { c.Signed = "{body}{body.id}" }), []string{"secret"}},
+		"an open brace":          {hmacOf(func(c *HMAC) { c.Signed = "{body}{" }), []string{"secret"}},
+		"an unsigned time":       {hmacOf(func(c *HMAC) { c.Timestamp = "X-Time" }), []string{"secret"}},
+		"an unknown key":         {hmacOf(func(c *HMAC) { c.Key = "base32" }), []string{"secret"}},
+		"whsec without base64":   {StandardWebhooks(), []string{"whsec_?"}},
+		"whsec of nothing":       {StandardWebhooks(), []string{"whsec_"}},
+		"no token header":        {Verifier{Token: &Token{}}, []string{"secret"}},
+		"an issuer in the clear": {Verifier{JWT: &JWT{Issuer: "http://issuer.example.com", Audience: "a"}}, nil},
+		"keys in the clear":      {Verifier{JWT: &JWT{Issuer: "https://issuer.example.com", JWKS: "http://issuer.example.com", Audience: "a"}}, nil},
+		"no audience":            {Verifier{JWT: &JWT{Issuer: "https://issuer.example.com"}}, nil},
+		"a claim left out":       {Verifier{JWT: &JWT{Issuer: "https://issuer.example.com", Audience: "a", Needs: []string{"email"}}}, nil},
+		"a claim of nothing":     {Verifier{JWT: &JWT{Issuer: "https://issuer.example.com", Audience: "a", Claims: map[string][]string{"email": {""}}}}, nil},
+		"no topics":              {Verifier{SNS: &SNS{}}, nil},
+		"no topic's ARN":         {Verifier{SNS: &SNS{Topics: []string{"arn:aws:sqs:eu-west-1:1:x"}}}, nil},
+		"no CA":                  {Verifier{MTLS: &MTLS{}}, nil},
+		"no user":                {Verifier{Basic: &Basic{}}, []string{"secret"}},
+		"a colon in a user":      {Verifier{Basic: &Basic{User: "a:b"}}, []string{"secret"}},
 	} {
 		_, err := tt.verifier.proof(tt.secrets)
 		if err == nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"strconv"
 
 	"github.com/qlikgateway/gateway/ingress"
@@ -12,13 +13,9 @@ func (r *reader) sources() []ingress.Source {
 	var sources []ingress.Source
 	for _, name := range sorted(r.written.Sources) {
 		w := r.written.Sources[name]
-		source := ingress.Source{Name: name, Preset: w.Preset, Verify: w.Verify.verifier()}
-		for i, s := range w.Secret {
-			path := []string{"sources", name, "secret"}
-			if len(w.Secret) > 1 {
-				path = append(path, strconv.Itoa(i))
-			}
-			source.Secrets = append(source.Secrets, r.secret(s, path...))
+		source := ingress.Source{
+			Name: name, Preset: w.Preset, Verify: r.verifier(w.Verify, "sources", name, "verify"),
+			Secrets: r.secrets(w.Secret, "sources", name, "secret"),
 		}
 		if w.NATS != nil {
 			source.NATS = &ingress.Subject{Subject: w.NATS.Subject, Queue: w.NATS.Queue}
@@ -28,8 +25,24 @@ func (r *reader) sources() []ingress.Source {
 	return sources
 }
 
+// secrets resolves all of a list.
+func (r *reader) secrets(list secrets, path ...string) []string {
+	var values []string
+	for i, s := range list {
+		at := path
+		if len(list) > 1 {
+			at = child(path, strconv.Itoa(i))
+		}
+		values = append(values, r.secret(s, at...))
+	}
+	return values
+}
+
 // verifier is the verifier that the words stand for; none = the preset's.
-func (v writtenVerify) verifier() ingress.Verifier {
+func (r *reader) verifier(v writtenVerify, path ...string) ingress.Verifier {
+	if made, ok := r.secretVerifier(v, path); ok {
+		return made
+	}
 	switch {
 	case v.Word == "none":
 		return ingress.Verifier{None: true}
@@ -37,11 +50,76 @@ func (v writtenVerify) verifier() ingress.Verifier {
 		return ingress.Bearer()
 	case v.Word == "standard-webhooks":
 		return ingress.StandardWebhooks()
-	case v.HMAC != nil:
-		return ingress.Verifier{HMAC: &ingress.HMAC{Header: v.HMAC.Header, Encoding: v.HMAC.Encoding, Prefix: v.HMAC.Prefix}}
-	case v.Basic != nil:
-		return ingress.Verifier{Basic: &ingress.Basic{User: v.Basic.User}}
-	default:
-		return ingress.Verifier{}
+	case v.JWT != nil:
+		jwt := &ingress.JWT{Issuer: v.JWT.Issuer, JWKS: v.JWT.JWKS, Audience: v.JWT.Audience, Claims: map[string][]string{}}
+		for claim, values := range v.JWT.Claims {
+			jwt.Claims[claim] = values
+		}
+		return ingress.Verifier{JWT: jwt}
+	case v.SNS != nil:
+		return ingress.Verifier{SNS: &ingress.SNS{Topics: v.SNS.Topics}}
+	case v.MTLS != nil:
+		return ingress.Verifier{MTLS: r.mtls(v, path)}
 	}
+	made := ingress.Verifier{IP: v.IP}
+	for i, inner := range v.All {
+		made.All = append(made.All, r.verifier(inner, child(child(path, "all"), strconv.Itoa(i))...))
+	}
+	for i, inner := range v.Any {
+		made.Any = append(made.Any, r.verifier(inner, child(child(path, "any"), strconv.Itoa(i))...))
+	}
+	return made
+}
+
+// secretVerifier is a verifier with settings that may have a secret of its own.
+func (r *reader) secretVerifier(v writtenVerify, path []string) (ingress.Verifier, bool) {
+	switch {
+	case v.HMAC != nil:
+		h := v.HMAC
+		return ingress.Verifier{
+			HMAC: &ingress.HMAC{
+				Hash: h.Hash, Header: h.Header, Encoding: h.Encoding, Prefix: h.Prefix, Separator: h.Separator,
+				Signed: h.Signed, Timestamp: h.Timestamp, Tolerance: r.duration(h.Tolerance, child(child(path, "hmac"), "tolerance")...),
+			},
+			Secrets: r.secrets(h.Secret, child(child(path, "hmac"), "secret")...),
+		}, true
+	case v.Webhooks != nil:
+		at := child(path, "standard-webhooks")
+		return ingress.Verifier{
+			Webhooks: &ingress.Webhooks{Tolerance: r.duration(v.Webhooks.Tolerance, child(at, "tolerance")...)},
+			Secrets:  r.secrets(v.Webhooks.Secret, child(at, "secret")...),
+		}, true
+	case v.Bearer != nil:
+		made := ingress.Bearer()
+		made.Secrets = r.secrets(v.Bearer.Secret, child(child(path, "bearer"), "secret")...)
+		return made, true
+	case v.Header != nil:
+		return ingress.Verifier{
+			Token:   &ingress.Token{Header: v.Header.Name, Scheme: v.Header.Scheme},
+			Secrets: r.secrets(v.Header.Secret, child(child(path, "header"), "secret")...),
+		}, true
+	case v.Query != nil:
+		return ingress.Verifier{
+			Query:   &ingress.Query{Name: v.Query.Name},
+			Secrets: r.secrets(v.Query.Secret, child(child(path, "query"), "secret")...),
+		}, true
+	case v.Basic != nil:
+		return ingress.Verifier{
+			Basic:   &ingress.Basic{User: v.Basic.User},
+			Secrets: r.secrets(v.Basic.Secret, child(child(path, "basic"), "secret")...),
+		}, true
+	}
+	return ingress.Verifier{}, false
+}
+
+// mtls reads the certificates of a verifier.
+func (r *reader) mtls(v writtenVerify, path []string) *ingress.MTLS {
+	if r.written.HTTP.TLS == nil {
+		r.report("client certificates are seen only where TLS ends: add http.tls", child(path, "mtls")...)
+	}
+	text, err := os.ReadFile(v.MTLS.CA)
+	if err != nil {
+		r.report(err.Error(), child(child(path, "mtls"), "ca")...)
+	}
+	return &ingress.MTLS{CA: string(text), Names: v.MTLS.Names}
 }

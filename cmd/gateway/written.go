@@ -1,21 +1,28 @@
 package main
 
 import (
-	"encoding/json"
-
 	"github.com/qlikgateway/gateway/bridge/rules"
 )
 
 // written is a configuration file as it is written: the shape that
 // schemas/config.schema.json describes, before anything in it is understood.
 type written struct {
-	HTTP    writtenListener          `json:"http"`
+	HTTP    writtenHTTP              `json:"http"`
 	Console writtenListener          `json:"console"`
 	Broker  writtenBroker            `json:"broker"`
 	Tenants map[string]writtenTenant `json:"tenants"`
 	Apps    map[string]writtenApp    `json:"apps"`
 	Sources map[string]writtenSource `json:"sources"`
 	Rules   []rules.Definition       `json:"rules"`
+}
+
+type writtenHTTP struct {
+	Addr           string   `json:"addr"`
+	TrustedProxies []string `json:"trusted_proxies"`
+	TLS            *struct {
+		Cert string `json:"cert"`
+		Key  string `json:"key"`
+	} `json:"tls"`
 }
 
 type writtenListener struct {
@@ -69,44 +76,4 @@ type writtenApp struct {
 		Space  string `json:"space"`
 		Target string `json:"target"`
 	} `json:"publish"`
-}
-
-type writtenSource struct {
-	Preset string        `json:"preset"`
-	Secret secrets       `json:"secret"`
-	Verify writtenVerify `json:"verify"`
-	NATS   *writtenNATS  `json:"nats"`
-	Allow  *writtenAllow `json:"allow"`
-}
-
-type writtenNATS struct {
-	Subject string `json:"subject"`
-	Queue   string `json:"queue"`
-}
-
-type writtenAllow struct {
-	Apps    []string       `json:"apps"`
-	Actions []rules.Action `json:"actions"`
-}
-
-// writtenVerify is a word such as none, or one verifier with its settings.
-type writtenVerify struct {
-	Word string
-	HMAC *struct {
-		Header   string `json:"header"`
-		Encoding string `json:"encoding"`
-		Prefix   string `json:"prefix"`
-	} `json:"hmac"`
-	Basic *struct {
-		User string `json:"user"`
-	} `json:"basic"`
-}
-
-// UnmarshalJSON accepts a word or keys and values.
-func (v *writtenVerify) UnmarshalJSON(text []byte) error {
-	if json.Unmarshal(text, &v.Word) == nil {
-		return nil
-	}
-	type plain writtenVerify
-	return json.Unmarshal(text, (*plain)(v))
 }
