@@ -1,7 +1,6 @@
 package bridge_test
 
 import (
-	"slices"
 	"strings"
 	"time"
 
@@ -19,9 +18,8 @@ type chaosOutcome struct {
 		ReloadID string `json:"reload_id"`
 		Status   string `json:"status"`
 		Causes   struct {
-			Count int      `json:"count"`
-			First []string `json:"first"`
-			Last  []string `json:"last"`
+			Count     int      `json:"count"`
+			Sequences []uint64 `json:"sequences"`
 		} `json:"causes"`
 	} `json:"data"`
 }
@@ -31,29 +29,30 @@ func (o chaosOutcome) noun() string {
 }
 
 // judge holds what was promised against the tenant's log and the outcomes.
-func (c *chaos) judge() {
-	outcomes := c.outcomes()
-	lost, doubledEvents := c.judgeEvents(outcomes)
+func (c *chaos) judge(what string) {
+	outcomes, journal := c.records()
+	lost, doubledEvents := c.judgeEvents(outcomes, journal)
 	doubled, untold := c.judgeReloads(outcomes)
 	repeated := c.judgeIDs(outcomes)
 	c.judgeQuota()
-	c.t.Logf("kills %d, events sent %d, answered 202 %d, lost %d, in two runs %d, reloads %d, started twice %d, not told %d, outcomes %d, stored twice %d, longest start to first 202 %s",
-		*chaosKills, c.sent, len(c.accepted), lost, doubledEvents, len(c.tenant.State().Reloads), doubled, untold, len(outcomes), repeated, c.longest.Round(time.Millisecond))
+	c.t.Logf("%s, events sent %d, answered 202 %d, lost %d, in two runs %d, reloads %d, started twice %d, not told %d, outcomes %d, stored twice %d, longest start to first 202 %s",
+		what, c.sent, len(c.accepted), lost, doubledEvents, len(c.tenant.State().Reloads), doubled, untold, len(outcomes), repeated, c.longest.Round(time.Millisecond))
 }
 
 // judgeEvents: every event answered 202 is a cause of exactly one run of its rule
 // that ended (I1, I5).
-func (c *chaos) judgeEvents(outcomes []chaosOutcome) (lost, doubled int) {
+func (c *chaos) judgeEvents(outcomes []chaosOutcome, journal map[uint64]string) (lost, doubled int) {
 	ends := map[string]map[string]bool{}
 	for _, outcome := range outcomes {
 		if noun := outcome.noun(); !strings.HasPrefix(noun, "run.") || noun == "run.held" {
 			continue
 		}
 		causes := outcome.Data.Causes
-		if causes.Count > len(causes.First)+len(causes.Last) {
-			c.t.Fatalf("run %s has %d causes, too many to name all: the test sends too fast", outcome.Data.Run, causes.Count)
+		if causes.Count != len(causes.Sequences) {
+			c.t.Fatalf("run %s has %d causes and names %d: the test sends too fast", outcome.Data.Run, causes.Count, len(causes.Sequences))
 		}
-		for _, event := range slices.Concat(causes.First, causes.Last) {
+		for _, sequence := range causes.Sequences {
+			event := journal[sequence]
 			if ends[event] == nil {
 				ends[event] = map[string]bool{}
 			}

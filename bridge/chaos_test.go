@@ -1,7 +1,6 @@
 package bridge_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"flag"
@@ -49,43 +48,57 @@ func TestChaos(t *testing.T) {
 	}
 	t.Logf("repeat with -chaos.seed=%d", seed)
 	c := newChaos(t, rand.New(rand.NewPCG(seed, seed)))
+	gateway := c.embedded()
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	var background sync.WaitGroup
 	background.Go(func() { c.misbehave(ctx) })
 	background.Go(func() { c.sendUntil(ctx) })
 	for range *chaosKills {
-		c.start()
+		gateway.start()
 		c.pass(200*time.Millisecond, 2500*time.Millisecond)
-		c.kill()
+		gateway.kill()
 	}
 	stop()
 	background.Wait()
 	c.tenant.ClearFaults()
-	c.start()
-	c.drain()
-	c.kill()
-	c.judge()
+	gateway.start()
+	gateway.drain()
+	gateway.kill()
+	c.judge(fmt.Sprintf("kills %d", *chaosKills))
 }
 
-// A chaos is a gateway under attack.
+// A chaos is one gateway or several under attack.
 type chaos struct {
-	t             *testing.T
-	random        *rand.Rand
-	tenant        *sim.Tenant
-	folder        string
-	binary        string
-	apps          []string
-	port, console int
+	t        *testing.T
+	random   *rand.Rand
+	tenant   *sim.Tenant
+	url      string // of the tenant
+	folder   string
+	binary   string
+	apps     []string
+	where    broker.Config // where the outcomes can be read once it is over
+	replicas []*replica
 
-	process  *exec.Cmd
-	up       time.Time
 	longest  time.Duration // from a start to the first 202
 	mu       sync.Mutex
 	accepted map[string]string // event id -> rule
 	sent     int
 }
 
+// A replica is one gateway process with its own listeners.
+type replica struct {
+	c             *chaos
+	config        string
+	port, console int
+
+	process *exec.Cmd
+	mu      sync.Mutex
+	up      time.Time // when it was started, until it takes its first event
+}
+
+// newChaos makes a chaos with a simulated tenant and one gateway on a data
+// directory of its own.
 func newChaos(t *testing.T, random *rand.Rand) *chaos {
 	t.Helper()
 	c := &chaos{t: t, random: random, folder: t.TempDir(), accepted: map[string]string{}}
@@ -101,13 +114,24 @@ func newChaos(t *testing.T, random *rand.Rand) *chaos {
 	if err != nil {
 		t.Fatal(err)
 	}
+	c.url = "http://" + listener.Addr().String()
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
 	go func() { served <- sim.Serve(ctx, listener, c.tenant) }()
-	t.Cleanup(func() { cancel(); <-served; c.kill() })
-	c.port, c.console = freePort(t), freePort(t)
-	c.configure("http://" + listener.Addr().String())
+	t.Cleanup(func() {
+		for _, r := range c.replicas {
+			r.kill()
+		}
+		cancel()
+		<-served
+	})
 	return c
+}
+
+// embedded adds the one gateway of a chaos with an embedded broker.
+func (c *chaos) embedded() *replica {
+	c.where = broker.Config{DataDir: filepath.Join(c.folder, "data")}
+	return c.add(fmt.Sprintf("data_dir: %q", c.where.DataDir))
 }
 
 func freePort(t *testing.T) int {
@@ -120,42 +144,49 @@ func freePort(t *testing.T) int {
 	return listener.Addr().(*net.TCPAddr).Port
 }
 
-func (c *chaos) configure(tenant string) {
+// add configures one more gateway on a broker.
+func (c *chaos) add(store string) *replica {
+	r := &replica{c: c, port: freePort(c.t), console: freePort(c.t)}
+	r.config = filepath.Join(c.folder, fmt.Sprintf("gateway-%d.yaml", len(c.replicas)))
 	text := fmt.Sprintf(`
 http: {addr: "127.0.0.1:%d"}
 console: {addr: "127.0.0.1:%d"}
-broker: {data_dir: "%s/data"}
+broker: {%s}
 tenants:
-  acme: {url: "%s", dialect: cloud, api_key: "%s", quota: {reload: %d/1m, write: 600/1m, read: 6000/1m}, breaker: {failures: 4, over: 5s, open: 500ms}}
+  acme: {url: "%s", dialect: cloud, api_key: env:CHAOS_SECRET, quota: {reload: %d/1m, write: 600/1m, read: 6000/1m}, breaker: {failures: 4, over: 5s, open: 500ms}}
 sources:
-  events: {verify: bearer, secret: "%s"}
+  events: {verify: bearer, secret: env:CHAOS_SECRET}
 rules:
   - {name: at-once, on: events, when: 'type == "at-once"', do: [{reload: {app: "${data.app}"}}]}
   - {name: every, on: events, when: 'type == "every"', gather: none, do: [{reload: {app: "${data.app}"}}]}
   - {name: quiet, on: events, when: 'type == "quiet"', gather: {quiet: 500ms, max: 2s}, do: [{reload: {app: "${data.app}"}}]}
   - {name: pipeline, on: events, when: 'type == "pipeline"', do: [{reload: {app: "${data.app}"}}, {publish: {app: "${data.app}", space: "%s"}}]}
-`, c.port, c.console, c.folder, tenant, chaosSecret, chaosQuota, chaosSecret, c.tenant.Space("Company"))
-	if err := os.WriteFile(filepath.Join(c.folder, "gateway.yaml"), []byte(text), 0o600); err != nil {
+`, r.port, r.console, store, c.url, chaosQuota, c.tenant.Space("Company"))
+	if err := os.WriteFile(r.config, []byte(text), 0o600); err != nil {
 		c.t.Fatal(err)
 	}
+	c.replicas = append(c.replicas, r)
+	return r
 }
 
-func (c *chaos) start() {
-	c.process = exec.Command(c.binary, "run", "--config", filepath.Join(c.folder, "gateway.yaml"), "--log-level", "error")
-	c.process.Stderr = os.Stderr
-	if err := c.process.Start(); err != nil {
-		c.t.Fatal(err)
+func (r *replica) start() {
+	r.process = exec.Command(r.c.binary, "run", "--config", r.config, "--log-level", "error")
+	r.process.Env = append(os.Environ(), "CHAOS_SECRET="+chaosSecret)
+	r.process.Stderr = os.Stderr
+	if err := r.process.Start(); err != nil {
+		r.c.t.Fatal(err)
 	}
-	c.mu.Lock()
-	c.up = time.Now()
-	c.mu.Unlock()
+	r.mu.Lock()
+	r.up = time.Now()
+	r.mu.Unlock()
 }
 
-func (c *chaos) kill() {
-	if c.process != nil {
-		_ = c.process.Process.Kill()
-		_ = c.process.Wait()
-		c.process = nil
+// kill ends the gateway as kill -9 does.
+func (r *replica) kill() {
+	if r.process != nil {
+		_ = r.process.Process.Kill()
+		_ = r.process.Wait()
+		r.process = nil
 	}
 }
 
@@ -206,7 +237,7 @@ func (c *chaos) sendUntil(ctx context.Context) {
 		c.sent++
 		id := fmt.Sprint("event-", c.sent)
 		body := fmt.Sprintf(`{"specversion":"1.0","id":%q,"source":"/chaos","type":%q,"data":{"app":%q}}`, id, rule, c.apps[random.IntN(len(c.apps))])
-		for !c.post(body) {
+		for !c.replicas[random.IntN(len(c.replicas))].post(body) {
 			select {
 			case <-ctx.Done():
 				return
@@ -215,10 +246,6 @@ func (c *chaos) sendUntil(ctx context.Context) {
 		}
 		c.mu.Lock()
 		c.accepted[id] = rule
-		if !c.up.IsZero() {
-			c.longest = max(c.longest, time.Since(c.up))
-			c.up = time.Time{}
-		}
 		c.mu.Unlock()
 		select {
 		case <-ctx.Done():
@@ -228,24 +255,37 @@ func (c *chaos) sendUntil(ctx context.Context) {
 	}
 }
 
-func (c *chaos) post(body string) bool {
-	request, err := http.NewRequest(http.MethodPost, fmt.Sprintf("http://127.0.0.1:%d/events", c.port), bytes.NewReader([]byte(body)))
+// post sends an event to the gateway and says whether it was answered 202.
+func (r *replica) post(body string) bool {
+	request, err := http.NewRequest(http.MethodPost, fmt.Sprintf("http://127.0.0.1:%d/events", r.port), strings.NewReader(body))
 	if err != nil {
-		c.t.Error(err)
+		r.c.t.Error(err)
 		return false
 	}
 	request.Header.Set("Content-Type", "application/cloudevents+json")
 	request.Header.Set("Authorization", "Bearer "+chaosSecret)
-	response, err := http.DefaultClient.Do(request)
+	client := http.Client{Timeout: 5 * time.Second} // a stopped process must not stop the sender
+	response, err := client.Do(request)
 	if err != nil {
 		return false
 	}
 	defer func() { _ = response.Body.Close() }()
-	return response.StatusCode == http.StatusAccepted
+	if response.StatusCode != http.StatusAccepted {
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.up.IsZero() {
+		r.c.mu.Lock()
+		r.c.longest = max(r.c.longest, time.Since(r.up))
+		r.c.mu.Unlock()
+		r.up = time.Time{}
+	}
+	return true
 }
 
 // drain waits until the gateway says that no run is open any more.
-func (c *chaos) drain() {
+func (r *replica) drain() {
 	tick := time.NewTicker(500 * time.Millisecond)
 	defer tick.Stop()
 	timeout := time.After(4 * time.Minute)
@@ -254,9 +294,9 @@ func (c *chaos) drain() {
 			select {
 			case <-tick.C:
 			case <-timeout:
-				c.t.Fatalf("%s runs do not end: %s", state, c.open(state))
+				r.c.t.Fatalf("%s runs do not end: %s", state, r.open(state))
 			}
-			if c.open(state) != `{"data":[]}` {
+			if r.open(state) != `{"data":[]}` {
 				quiet = 0
 			}
 		}
@@ -264,8 +304,8 @@ func (c *chaos) drain() {
 }
 
 // open asks the console for the runs in a state.
-func (c *chaos) open(state string) string {
-	response, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/api/v1/runs?limit=5&state=%s", c.console, state))
+func (r *replica) open(state string) string {
+	response, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/api/v1/runs?limit=5&state=%s", r.console, state))
 	if err != nil {
 		return err.Error()
 	}
@@ -277,35 +317,74 @@ func (c *chaos) open(state string) string {
 	return string(body)
 }
 
-// outcomes reads the whole stream of outcomes from the killed gateway's data.
-func (c *chaos) outcomes() []chaosOutcome {
-	b, err := broker.Open(c.t.Context(), broker.Config{DataDir: filepath.Join(c.folder, "data")}, zerolog.Nop())
+// records reads the whole stream of outcomes, and which event each position of the
+// journal holds. A cluster that lost a server may refuse a consumer at first.
+func (c *chaos) records() (outcomes []chaosOutcome, journal map[uint64]string) {
+	b, err := broker.Open(c.t.Context(), c.where, zerolog.Nop())
 	if err != nil {
 		c.t.Fatal(err)
 	}
 	defer func() { _ = b.Close(context.Background()) }()
-	consumer, err := b.JetStream().OrderedConsumer(c.t.Context(), b.Names().Out, jetstream.OrderedConsumerConfig{})
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	info, err := consumer.Info(c.t.Context())
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	var all []chaosOutcome
-	for range info.NumPending {
-		msg, err := consumer.Next()
-		if err != nil {
-			c.t.Fatal(err)
+	journal = map[uint64]string{}
+	c.read(b, b.Names().In, func(sequence uint64, data []byte) {
+		var event struct{ ID string }
+		if err := json.Unmarshal(data, &event); err != nil {
+			c.t.Errorf("journal holds %q: %v", data, err)
 		}
+		journal[sequence] = event.ID
+	})
+	c.read(b, b.Names().Out, func(_ uint64, data []byte) {
 		var outcome chaosOutcome
-		if err := json.Unmarshal(msg.Data(), &outcome); err != nil {
-			c.t.Fatal(err)
+		if err := json.Unmarshal(data, &outcome); err != nil {
+			c.t.Errorf("outcome %q: %v", data, err)
 		}
-		if strings.Contains(string(msg.Data()), chaosSecret) {
+		if strings.Contains(string(data), chaosSecret) {
 			c.t.Errorf("I10: the outcome %s holds a secret", outcome.ID)
 		}
-		all = append(all, outcome)
+		outcomes = append(outcomes, outcome)
+	})
+	return outcomes, journal
+}
+
+// read hands every message of a stream to take.
+func (c *chaos) read(b *broker.Broker, stream string, take func(uint64, []byte)) {
+	c.t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; {
+		messages, err := c.messages(b, stream)
+		if err == nil {
+			for _, msg := range messages {
+				meta, err := msg.Metadata()
+				if err != nil {
+					c.t.Fatal(err)
+				}
+				take(meta.Sequence.Stream, msg.Data())
+			}
+			return
+		}
+		if time.Now().After(deadline) {
+			c.t.Fatal(err)
+		}
 	}
-	return all
+}
+
+func (c *chaos) messages(b *broker.Broker, stream string) ([]jetstream.Msg, error) {
+	ctx, cancel := context.WithTimeout(c.t.Context(), 20*time.Second)
+	defer cancel()
+	consumer, err := b.JetStream().OrderedConsumer(ctx, stream, jetstream.OrderedConsumerConfig{})
+	if err != nil {
+		return nil, err
+	}
+	info, err := consumer.Info(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var all []jetstream.Msg
+	for range info.NumPending {
+		msg, err := consumer.Next(jetstream.FetchContext(ctx))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, msg)
+	}
+	return all, nil
 }

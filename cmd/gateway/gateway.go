@@ -29,6 +29,7 @@ const (
 	leaseTTL     = 10 * time.Second // a replica that vanished is replaced after this
 	stopListener = 10 * time.Second // how long requests under way may take to end
 	stopCalls    = 10 * time.Second // how long calls to Qlik may take to end
+	brokerWait   = 2 * time.Second  // between two tries to reach an external broker
 )
 
 // A gateway is one running process: a broker, the ingress, a dispatcher for each
@@ -72,7 +73,7 @@ func (g *gateway) run(ctx context.Context, up func(addresses)) (err error) {
 		return fmt.Errorf("listen for operators (console.addr): %w", err)
 	}
 	defer func() { _ = internal.Close() }()
-	b, err := broker.Open(ctx, g.cfg.Broker, g.log)
+	b, err := g.openBroker(ctx)
 	if err != nil {
 		return err
 	}
@@ -88,6 +89,23 @@ func (g *gateway) run(ctx context.Context, up func(addresses)) (err error) {
 	where := addresses{HTTP: public.Addr().String(), Console: internal.Addr().String(), NATS: b.ClientURL()}
 	g.log.Info().Str("hop", "up").Str("http", where.HTTP).Str("console", where.Console).Str("nats", where.NATS).Msg("gateway is up")
 	return g.serve(ctx, p, public, internal, func() { up(where) })
+}
+
+// openBroker opens the broker. An external one may come up later than the gateway,
+// so it is tried again until it is there or ctx ends.
+func (g *gateway) openBroker(ctx context.Context) (*broker.Broker, error) {
+	for {
+		b, err := broker.Open(ctx, g.cfg.Broker, g.log)
+		if err == nil || g.cfg.Broker.URL == "" || ctx.Err() != nil {
+			return b, err
+		}
+		g.log.Warn().Err(err).Str("hop", "up").Dur("again_in", brokerWait).Msg("the broker is not there yet")
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(brokerWait):
+		}
+	}
 }
 
 // serve runs the parts until ctx ends or one of them fails.

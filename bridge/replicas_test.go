@@ -1,0 +1,192 @@
+package bridge_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/rs/zerolog"
+
+	"github.com/qlikgateway/gateway/events/broker"
+)
+
+// takeOverWithin is twice a lease's time to live.
+const takeOverWithin = 20 * time.Second
+
+// TestReplicasTakeOver runs three real gateways on a NATS cluster of three, kills
+// the one that works, stops the next one for longer than its lease, and takes a
+// server of the cluster away. Nothing is lost and nothing started twice.
+func TestReplicasTakeOver(t *testing.T) {
+	t.Parallel()
+	c := newChaos(t, rand.New(rand.NewPCG(1, 2)))
+	servers := natsCluster(t)
+	var urls []string
+	for _, s := range servers {
+		urls = append(urls, s.ClientURL())
+	}
+	c.where = broker.Config{URL: strings.Join(urls, ","), Replicas: 3, JournalBytes: 256 << 20}
+	for range 3 {
+		c.add(fmt.Sprintf("url: %q, replicas: 3", c.where.URL)).start()
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var sender sync.WaitGroup
+	sender.Go(func() { c.sendUntil(ctx) })
+	watch := c.connect()
+	first := c.worker(watch, 0)
+
+	began := time.Now()
+	c.byPID(first).kill()
+	second := c.worker(watch, first)
+	c.asked()
+	if took := time.Since(began); took > takeOverWithin {
+		t.Errorf("another one worked after %s, want %s", took, takeOverWithin)
+	} else {
+		t.Logf("the one that worked was killed; another one asked Qlik after %s", took.Round(time.Millisecond))
+	}
+	if err := syscall.Kill(second, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	third := c.worker(watch, second)
+	if err := syscall.Kill(second, syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	c.replicas[0].restart()
+	servers[0].Shutdown()
+	servers[0].WaitForShutdown()
+	c.asked()
+	c.pass(3*time.Second, 4*time.Second)
+	stop()
+	sender.Wait()
+	c.byPID(third).drain()
+	c.judge("three replicas: one killed, one stopped, one server of the cluster lost")
+}
+
+// restart starts the gateway unless it runs.
+func (r *replica) restart() {
+	if r.process == nil {
+		r.start()
+	}
+}
+
+// connect opens the cluster's streams, as soon as they have a leader.
+func (c *chaos) connect() *broker.Broker {
+	c.t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; {
+		b, err := broker.Open(c.t.Context(), c.where, zerolog.Nop())
+		if err == nil {
+			c.t.Cleanup(func() { _ = b.Close(context.Background()) })
+			return b
+		}
+		if time.Now().After(deadline) {
+			c.t.Fatal(err)
+		}
+	}
+}
+
+// worker waits until a process other than the given one holds the tenant's lease,
+// and returns its id.
+func (c *chaos) worker(b *broker.Broker, other int) int {
+	c.t.Helper()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	timeout := time.After(time.Minute)
+	for {
+		select {
+		case <-timeout:
+			c.t.Fatal("nobody holds the tenant's lease")
+		case <-tick.C:
+		}
+		if pid := c.holder(b); pid != 0 && pid != other {
+			return pid
+		}
+	}
+}
+
+// holder returns the process that holds the tenant's lease now, or 0.
+func (c *chaos) holder(b *broker.Broker) int {
+	ctx, cancel := context.WithTimeout(c.t.Context(), time.Second)
+	defer cancel()
+	var entry jetstream.KeyValueEntry
+	leases, err := b.JetStream().KeyValue(ctx, b.Names().Leases)
+	if err == nil {
+		entry, err = leases.Get(ctx, "dispatcher.acme")
+	}
+	if err != nil {
+		return 0
+	}
+	_, id, _ := strings.Cut(string(entry.Value()), "/")
+	pid, err := strconv.Atoi(id)
+	if err != nil {
+		c.t.Errorf("lease holder %q", entry.Value())
+	}
+	return pid
+}
+
+// asked waits until the tenant is asked for another reload.
+func (c *chaos) asked() {
+	c.t.Helper()
+	before := len(c.tenant.State().Reloads)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	timeout := time.After(time.Minute)
+	for len(c.tenant.State().Reloads) == before {
+		select {
+		case <-timeout:
+			c.t.Fatal("the tenant is not asked for reloads any more")
+		case <-tick.C:
+		}
+	}
+}
+
+// byPID returns the gateway with a process id.
+func (c *chaos) byPID(pid int) *replica {
+	c.t.Helper()
+	for _, r := range c.replicas {
+		if r.process != nil && r.process.Process.Pid == pid {
+			return r
+		}
+	}
+	c.t.Fatalf("no gateway has process id %d", pid)
+	return nil
+}
+
+// natsCluster starts three NATS servers with JetStream that know each other.
+func natsCluster(t *testing.T) []*server.Server {
+	t.Helper()
+	var routes []*url.URL
+	ports := []int{freePort(t), freePort(t), freePort(t)}
+	for _, port := range ports {
+		routes = append(routes, &url.URL{Scheme: "nats", Host: net.JoinHostPort("127.0.0.1", strconv.Itoa(port))})
+	}
+	var servers []*server.Server
+	for i, port := range ports {
+		s, err := server.NewServer(&server.Options{
+			ServerName: fmt.Sprint("n", i), Host: "127.0.0.1", Port: server.RANDOM_PORT, Routes: routes, NoSigs: true, NoLog: true,
+			Cluster:   server.ClusterOpts{Name: "c", Host: "127.0.0.1", Port: port},
+			JetStream: true, StoreDir: t.TempDir(), SyncAlways: true, JetStreamMaxStore: 2 << 30,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		go s.Start()
+		t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
+		servers = append(servers, s)
+	}
+	for _, s := range servers {
+		if !s.ReadyForConnections(30 * time.Second) {
+			t.Fatal("the cluster is not ready")
+		}
+	}
+	return servers
+}
