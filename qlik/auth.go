@@ -60,7 +60,10 @@ func (k apiKey) renew(string) bool                     { return false }
 func (k apiKey) redact(text string) string             { return hide(text, k()) }
 
 // tokens are access tokens got with client credentials, one at a time, each
-// used until shortly before it expires.
+// used until shortly before it expires. golang.org/x/oauth2 does not fit: it
+// sends the credentials as a form where Qlik's samples send JSON, refreshes
+// under a lock that ignores the caller's context, and can not be told that a
+// token was refused.
 type tokens struct {
 	client   *http.Client
 	endpoint string

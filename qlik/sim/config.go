@@ -84,7 +84,7 @@ func setDefault[T comparable](value *T, otherwise T) {
 	}
 }
 
-// newIDs gives the source of a tenant's identifiers and spreads.
+// newIDs gives a source of identifiers and spreads.
 func newIDs(seed uint64) *rand.Rand {
 	var key [32]byte
 	for i := range 8 {

@@ -19,6 +19,7 @@ type Call struct {
 	OperationID string    `json:"operationId"`
 	AppID       string    `json:"appId,omitempty"`
 	ReloadID    string    `json:"reloadId,omitempty"` // also of the reload that the call started
+	Path        string    `json:"path,omitempty"`     // of a call that is no operation
 	Status      int       `json:"status"`             // of the answer, even if it was lost on its way; 0: cut off before the work
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/qlikgateway/gateway/qlik"
 	"github.com/qlikgateway/gateway/qlik/sim"
@@ -112,5 +113,72 @@ func TestFaultsThatMakeNoSenseAreRefused(t *testing.T) {
 		if status := control(t, "POST", address+"/_sim/faults", body, &answer); status != 400 || answer.Error == "" {
 			t.Errorf("%s: %d %q", body, status, answer.Error)
 		}
+	}
+}
+
+func TestSeedMakesTheSameTenant(t *testing.T) {
+	t.Parallel()
+	one, same, other := sim.New(sim.Config{Seed: 1}), sim.New(sim.Config{Seed: 1}), sim.New(sim.Config{Seed: 2})
+	if one.App("Sales") != same.App("Sales") || one.APIKey() != same.APIKey() || one.OAuth() != same.OAuth() {
+		t.Error("the same seed makes another tenant")
+	}
+	if one.App("Sales") == other.App("Sales") || one.APIKey() == other.APIKey() {
+		t.Error("another seed makes the same tenant")
+	}
+	if got := one.App("Sales"); got != "8ee2a60d-062c-47e4-8d0a-88b6df20f88f" {
+		t.Errorf("seed 1 makes Sales %s: the documentation names it otherwise", got)
+	}
+}
+
+func TestUnknownPathIsAnsweredAndWrittenDown(t *testing.T) {
+	t.Parallel()
+	tenant := sim.New(sim.Config{})
+	address := serve(t, tenant)
+	for _, path := range []string{"/", "/api/v1/apps/x/unknown", "/api/v2/apps"} {
+		if got := control(t, "GET", address+path, "", nil); got != 401 {
+			t.Errorf("%s without a key: %d, want 401", path, got)
+		}
+		if status := ask(t, tenant, "GET", path, "", nil); status != 404 {
+			t.Errorf("%s: %d, want 404", path, status)
+		}
+	}
+	if calls := tenant.Calls(); calls[0].OperationID != "" || calls[0].Path != "GET /" {
+		t.Errorf("written down as %+v", calls[0])
+	}
+}
+
+func TestStaticPathsWinOverIdentifiers(t *testing.T) {
+	t.Parallel()
+	tenant := sim.New(sim.Config{})
+	for request, want := range map[string]string{
+		"GET /spaces/types": "listSpaceTypes", "GET /spaces/typest": "getSpace", "POST /apps/import": "importApp", "GET /apps/import": "getApp",
+		"PUT /apps/import": "updateApp", "GET /apps/a%2Fimport": "getApp", "DELETE /spaces/types": "deleteSpace",
+	} {
+		method, path, _ := strings.Cut(request, " ")
+		ask(t, tenant, method, path, "{}", nil)
+		if calls := tenant.Calls(); calls[len(calls)-1].OperationID != want {
+			t.Errorf("%s is %s, want %s", request, calls[len(calls)-1].OperationID, want)
+		}
+	}
+}
+
+func TestCallsAndCancelsShareOneQuota(t *testing.T) {
+	t.Parallel()
+	ctx, tenant := t.Context(), sim.New(sim.Config{Quota: sim.Quota{Reload: sim.Limit{Calls: 3, Per: time.Hour}}})
+	c := call(t, tenant)
+	x, err := c.ReloadApp(ctx, qlik.ReloadCreate{AppID: tenant.App("Sales")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if _, err := c.CancelReload(ctx, x.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err = c.CancelReload(ctx, x.ID)
+	status(t, "the fourth", err, 429)
+	other := meet(t, tenant, sim.User{Name: "Other", Roles: []string{sim.RoleTenantAdmin}})
+	if _, err := other.CancelReload(ctx, x.ID); err != nil {
+		t.Errorf("another user has a quota of their own: %v", err)
 	}
 }

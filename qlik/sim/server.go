@@ -94,6 +94,9 @@ func (t *Tenant) handle(r *request, run operation, unread error) (answer, Fault)
 	defer t.mu.Unlock()
 	r.now = t.now()
 	r.call = &Call{Time: r.now, OperationID: r.op.ID, AppID: r.PathValue("appId"), ReloadID: r.PathValue("reloadId")}
+	if r.op.ID == "" {
+		r.call.Path = r.Method + " " + r.URL.Path
+	}
 	t.settle(r.now)
 	t.complete(r)
 	f := t.strike(r)

@@ -232,7 +232,7 @@ func TestEveryListedStatusIsGiven(t *testing.T) {
 			t.Errorf("never seen: %s", status)
 		}
 	}
-	t.Logf("%d operations, %d listed statuses, all seen", len(calls), len(listed))
+	t.Logf("%d operations, %d listed statuses, %d statuses seen", len(calls), len(listed), len(w.seen))
 }
 
 // keepMoving lets the time of a tenant pass quickly until it is stopped.
@@ -290,6 +290,10 @@ func (s *stage) errors(t *testing.T, listed map[string]bool) {
 		t.Errorf("cancel a running reload: done %t, %v", done, err)
 	}
 	status(t, "cancelReload", invocations()["cancelReload"](ctx, s.admin, s.known), 409)
+	s.tenant.Advance(time.Hour)
+	if done, err := s.admin.CancelReload(ctx, s.known.reload); !done || err != nil {
+		t.Errorf("cancel a cancelled reload: done %t, %v", done, err)
+	}
 }
 
 func (s *stage) fault(t *testing.T, f sim.Fault) {

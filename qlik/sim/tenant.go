@@ -70,11 +70,12 @@ func New(cfg Config) *Tenant {
 		words:     newWords(),
 	}
 	t.id = t.newID()
+	clientID, clientSecret := t.newID(), t.newID()+t.newID() // always made, so that a seed makes the same identifiers
+	setDefault(&t.cfg.ClientID, clientID)
+	setDefault(&t.cfg.ClientSecret, clientSecret)
 	if t.cfg.APIKey == "" {
-		t.cfg.APIKey = "sim-" + t.newID() + t.newID()
+		t.cfg.APIKey = fmt.Sprintf("sim-%016x%016x", newIDs(^cfg.Seed).Uint64(), newIDs(^cfg.Seed+1).Uint64())
 	}
-	setDefault(&t.cfg.ClientID, t.newID())
-	setDefault(&t.cfg.ClientSecret, t.newID()+t.newID())
 	bot := &user{id: t.newID(), name: "Gateway", subject: `qlikbot\` + t.cfg.ClientID, roles: []string{RoleTenantAdmin}}
 	t.first, t.users[bot.id] = bot, bot
 	t.tokens[t.cfg.APIKey] = &token{user: bot}
