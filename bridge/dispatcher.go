@@ -10,7 +10,6 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"github.com/qlikgateway/gateway/bridge/rules"
 	"github.com/qlikgateway/gateway/events"
 	"github.com/qlikgateway/gateway/qlik"
 )
@@ -26,8 +25,8 @@ type Config struct {
 	Dead      *events.DeadLetters
 	Ledger    *Ledger
 	Leases    *Leases
-	Desk      *Desk             // where operators give orders
-	Rules     func() *rules.Set // the rules in force
+	Desk      *Desk      // where operators give orders
+	Revisions *Revisions // the rules, by the number of their configuration
 	Limits    Limits
 	Metrics   *Metrics
 	Log       zerolog.Logger

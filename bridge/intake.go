@@ -50,11 +50,11 @@ func (t *term) admitOne(work context.Context, entry events.Entry) error {
 	}
 	t.scheduler.Pass(entry.Sequence)
 	for _, rule := range entry.Rules {
-		plan, err := t.plan(rule, view)
+		plan, err := t.plan(work, entry.Revision, rule, view)
 		if err != nil {
-			reason := events.ReasonBadArgument
-			if errors.Is(err, rules.ErrNoRule) {
-				reason = events.ReasonRuleRemoved
+			reason, final := unplanned(err)
+			if !final {
+				return err
 			}
 			if err := t.bury(work, entry, rule, reason, err); err != nil {
 				return err
@@ -72,9 +72,14 @@ func (t *term) admitOne(work context.Context, entry events.Entry) error {
 // largestPlan bounds a plan, so that its run's record fits a message.
 const largestPlan = 128 << 10
 
-// plan returns what a rule asks for when it matched the event.
-func (t *term) plan(rule string, event rules.Event) (rules.Plan, error) {
-	plan, err := t.d.cfg.Rules().Plan(rule, event)
+// plan returns what a rule asks for when it matched the event: by the rules that
+// matched it, as long as the rule is still there.
+func (t *term) plan(ctx context.Context, revision uint64, rule string, event rules.Event) (rules.Plan, error) {
+	set, err := t.rulesAt(ctx, revision, rule)
+	if err != nil {
+		return rules.Plan{}, err
+	}
+	plan, err := set.Plan(rule, event)
 	if err != nil {
 		return plan, err
 	}
@@ -89,6 +94,39 @@ func (t *term) plan(rule string, event rules.Event) (rules.Plan, error) {
 		return plan, fmt.Errorf("the arguments take %d bytes, at most %d are allowed: pass less of the event on", size, largestPlan)
 	}
 	return plan, nil
+}
+
+// rulesAt returns the rules of a revision. A rule that the configuration in force
+// no longer has is gone, unless the event was taken under a newer one.
+func (t *term) rulesAt(ctx context.Context, revision uint64, rule string) (*rules.Set, error) {
+	current := t.d.cfg.Revisions.Current()
+	if revision == current.Number {
+		return current.Rules, nil
+	}
+	if revision < current.Number && !current.Rules.Has(rule) {
+		return nil, fmt.Errorf("rule %s: %w", rule, rules.ErrNoRule)
+	}
+	var set *rules.Set
+	err := t.persist(ctx, func() (err error) {
+		set, err = t.d.cfg.Revisions.At(ctx, revision)
+		if errors.Is(err, ErrNoRevision) {
+			set, err = current.Rules, nil // its record is gone: the rule of that name is the best there is
+		}
+		return err
+	})
+	return set, err
+}
+
+// unplanned says why an event has no plan, and whether that is final: it is not
+// when the tenure ended over it.
+func unplanned(err error) (reason events.Reason, final bool) {
+	switch {
+	case errors.Is(err, rules.ErrNoRule):
+		return events.ReasonRuleRemoved, true
+	case errors.Is(err, ErrDisplaced), errors.Is(err, ErrLeaseLost), errors.Is(err, context.Canceled):
+		return "", false
+	}
+	return events.ReasonBadArgument, true
 }
 
 // catchUp tells the scheduler once the journal was read to where it ended at

@@ -24,18 +24,20 @@ import (
 
 // A rig is a dispatcher between a real embedded broker and a simulated tenant.
 type rig struct {
-	t        *testing.T
-	broker   *broker.Broker
-	tenant   *sim.Tenant
-	client   *qlik.Client
-	journal  *events.Journal
-	ledger   *bridge.Ledger
-	set      *rules.Set
-	limits   bridge.Limits
-	breaker  qlik.BreakerConfig
-	outcomes chan event.Event
-	seen     []event.Event
-	sent     int
+	t         *testing.T
+	broker    *broker.Broker
+	tenant    *sim.Tenant
+	client    *qlik.Client
+	journal   *events.Journal
+	ledger    *bridge.Ledger
+	set       *rules.Set
+	revisions *bridge.Revisions
+	revision  uint64
+	limits    bridge.Limits
+	breaker   qlik.BreakerConfig
+	outcomes  chan event.Event
+	seen      []event.Event
+	sent      int
 }
 
 func newRig(t *testing.T, cfg sim.Config, definitions string) *rig {
@@ -60,6 +62,7 @@ func newRig(t *testing.T, cfg sim.Config, definitions string) *rig {
 	})
 	r.ledger, err = bridge.OpenLedger(t.Context(), js, names.Ledger)
 	r.must(err)
+	r.revisions = bridge.NewRevisions(r.ledger)
 	r.limits = bridge.DefaultLimits()
 	r.limits.Poll, r.limits.Grace = 20*time.Millisecond, 100*time.Millisecond
 	r.compile(definitions)
@@ -83,11 +86,16 @@ func (r *rig) compile(definitions string) {
 	definitions = strings.ReplaceAll(definitions, "$Company", r.tenant.Space("Company"))
 	var defs []rules.Definition
 	r.must(json.Unmarshal([]byte(definitions), &defs))
-	set, problems := rules.Compile(defs, rules.Names{Tenants: []string{"acme"}, Sources: []string{"etl"}})
+	names := rules.Names{Tenants: []string{"acme"}, Sources: []string{"etl"}}
+	set, problems := rules.Compile(defs, names)
 	if set == nil {
 		r.t.Fatalf("compile rules: %v", problems)
 	}
-	r.set = set
+	document, err := json.Marshal(rules.Record{Names: names, Rules: defs})
+	r.must(err)
+	used, err := r.revisions.Use(r.t.Context(), document, set)
+	r.must(err)
+	r.set, r.revision = set, used.Number
 }
 
 // listen collects outcomes as a subscriber would.
@@ -117,7 +125,7 @@ func (r *rig) dispatch() (stop func()) {
 		Tenant: "acme", URL: "https://acme.example", Client: r.client, Breaker: r.breaker, Journal: r.journal,
 		Publisher: events.NewPublisher(js, events.PublisherConfig{Subject: names.OutSubject}),
 		Dead:      events.NewDeadLetters(js, names.DeadSubject),
-		Ledger:    r.ledger, Leases: leases, Desk: r.desk(), Rules: func() *rules.Set { return r.set },
+		Ledger:    r.ledger, Leases: leases, Desk: r.desk(), Revisions: r.revisions,
 		Limits: r.limits, Metrics: metrics, Log: zerolog.New(zerolog.NewTestWriter(r.t)).Level(zerolog.WarnLevel),
 	})
 	ctx, cancel := context.WithCancel(context.Background())
@@ -160,7 +168,7 @@ func (r *rig) send(data string) {
 	if len(names) == 0 {
 		r.t.Fatalf("no rule matches %s", data)
 	}
-	_, err := r.journal.Append(r.t.Context(), arrival, []events.Target{{Tenant: "acme", Rules: names}}, 1)
+	_, err := r.journal.Append(r.t.Context(), arrival, []events.Target{{Tenant: "acme", Rules: names}}, r.revision)
 	r.must(err)
 }
 

@@ -17,7 +17,6 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/qlikgateway/gateway/bridge"
-	"github.com/qlikgateway/gateway/bridge/rules"
 	"github.com/qlikgateway/gateway/console"
 	"github.com/qlikgateway/gateway/events"
 	"github.com/qlikgateway/gateway/events/broker"
@@ -162,7 +161,8 @@ func (g *gateway) assemble(ctx context.Context, b *broker.Broker) (*parts, error
 	if err != nil {
 		return nil, err
 	}
-	revision, err := ledger.Revision(ctx, g.cfg.Document)
+	revisions := bridge.NewRevisions(ledger)
+	revision, err := revisions.Use(ctx, g.cfg.Document, g.cfg.Rules)
 	if err != nil {
 		return nil, err
 	}
@@ -174,7 +174,7 @@ func (g *gateway) assemble(ctx context.Context, b *broker.Broker) (*parts, error
 		In: names.In, Unmatched: names.Unmatched, InSubject: names.InSubject, UnmatchedSubject: names.UnmatchedSubject,
 	})
 	p := &parts{broker: b}
-	if err := g.openDoor(p, journal, revision, registry); err != nil {
+	if err := g.openDoor(p, journal, revision.Number, registry); err != nil {
 		return nil, err
 	}
 	desk := bridge.NewDesk(b.Conn(), names.Queue+".orders")
@@ -182,7 +182,7 @@ func (g *gateway) assemble(ctx context.Context, b *broker.Broker) (*parts, error
 		Desk:    desk,
 		Journal: journal, Publisher: events.NewPublisher(js, events.PublisherConfig{Subject: names.OutSubject}),
 		Dead: events.NewDeadLetters(js, names.DeadSubject), Ledger: ledger, Leases: leases, Metrics: metrics,
-		Rules: func() *rules.Set { return g.cfg.Rules }, Log: g.log, Drain: stopCalls,
+		Revisions: revisions, Log: g.log, Drain: stopCalls,
 	}
 	for _, name := range sorted(g.cfg.Tenants) {
 		dispatcher, err := g.dispatcher(name, shared)

@@ -55,7 +55,7 @@ func (r *reader) read() *config {
 	c.Rules, problems = rules.Compile(r.written.Rules, r.names())
 	r.compiled = append(r.compiled, problems...)
 	var err error
-	if c.Document, err = json.Marshal(map[string]any{"apps": r.written.Apps, "rules": r.written.Rules}); err != nil {
+	if c.Document, err = json.Marshal(rules.Record{Names: r.names(), Rules: r.written.Rules}); err != nil {
 		r.report(err.Error(), "rules")
 	}
 	r.unused()
