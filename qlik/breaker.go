@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sony/gobreaker/v2"
+	"golang.org/x/sync/singleflight"
 )
 
 // ErrOpen is returned by a Breaker that is open. Nothing was called.
@@ -57,6 +59,9 @@ type Breaker struct {
 	cfg BreakerConfig
 	cb  *gobreaker.CircuitBreaker[struct{}]
 
+	failing atomic.Int32       // calls that have failed and are not counted yet
+	flight  singleflight.Group // of the probe: who asks at the same time shares one
+
 	mu      sync.Mutex
 	probeAt time.Time
 	changes [][2]State
@@ -90,13 +95,20 @@ func (b *Breaker) Do(ctx context.Context, f func(context.Context) error) error {
 	if b.cb.State() != gobreaker.StateClosed {
 		return ErrOpen
 	}
+	failed := false
 	_, err := b.cb.Execute(func() (struct{}, error) {
 		err := f(ctx)
-		if counts(err) && int(b.cb.Counts().TotalFailures)+1 >= b.cfg.Failures && b.probe(ctx) == nil {
-			err = spared{err}
+		if failed = counts(err); failed {
+			failing := b.failing.Add(1) // with those that fail at the same time, each may be the one that opens it
+			if int(b.cb.Counts().TotalFailures)+int(failing) >= b.cfg.Failures && b.probe(ctx) == nil {
+				err = spared{err}
+			}
 		}
 		return struct{}{}, err
 	})
+	if failed {
+		b.failing.Add(-1)
+	}
 	return outside(err)
 }
 
@@ -134,18 +146,28 @@ func (b *Breaker) ProbeAt() time.Time {
 	return b.probeAt
 }
 
-// probe asks the tenant, even when the call before it has used up its time.
+// probe asks the tenant, even when the call before it has used up its time. Only
+// when that call is given up does it wait no longer.
 func (b *Breaker) probe(ctx context.Context) error {
 	if b.cfg.Probe == nil {
 		return errors.New("no probe")
 	}
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		ctx = context.WithoutCancel(ctx)
+	answered := b.flight.DoChan("probe", func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), probeTimeout)
+		defer cancel()
+		return nil, b.cfg.Probe(ctx)
+	})
+	var answer singleflight.Result
+	select {
+	case answer = <-answered:
+	case <-ctx.Done():
+		if errors.Is(ctx.Err(), context.Canceled) {
+			return fmt.Errorf("probe tenant: %w", ctx.Err())
+		}
+		answer = <-answered
 	}
-	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
-	defer cancel()
-	if err := b.cfg.Probe(ctx); counts(err) || errors.Is(err, context.Canceled) {
-		return fmt.Errorf("probe tenant: %w", err)
+	if counts(answer.Err) {
+		return fmt.Errorf("probe tenant: %w", answer.Err)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -88,6 +89,50 @@ func TestProbeThatWorksSparesTheTenant(t *testing.T) {
 		if b.State() != qlik.StateClosed || b.probes != 16 {
 			t.Errorf("one app that is broken: %s after %d probes", b.State(), b.probes)
 		}
+	})
+}
+
+func TestFailuresAtTheSameTimeShareOneProbe(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		probes := 0
+		b := qlik.NewBreaker(qlik.BreakerConfig{Probe: func(context.Context) error {
+			probes++
+			<-time.After(time.Second)
+			return nil
+		}})
+		var callers sync.WaitGroup
+		for range 20 {
+			callers.Go(func() {
+				_ = b.Do(t.Context(), func(context.Context) error {
+					<-time.After(time.Second)
+					return &qlik.Error{Status: 500}
+				})
+			})
+		}
+		callers.Wait()
+		if b.State() != qlik.StateClosed || probes != 1 {
+			t.Errorf("one app that is broken, 20 calls at once: %s after %d probes", b.State(), probes)
+		}
+	})
+}
+
+func TestProbeOfACallThatIsGivenUpIsNotAwaited(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := qlik.NewBreaker(qlik.BreakerConfig{Failures: 1, Probe: func(ctx context.Context) error {
+			<-ctx.Done()
+			return ctx.Err()
+		}})
+		ctx, cancel := context.WithCancel(t.Context())
+		began := time.Now()
+		time.AfterFunc(time.Second, cancel)
+		_ = b.Do(ctx, func(context.Context) error { return &qlik.Error{Status: 500} })
+		if waited := time.Since(began); waited != time.Second {
+			t.Errorf("waited %v", waited)
+		}
+		synctest.Wait()
+		<-time.After(time.Minute)
 	})
 }
 

@@ -71,11 +71,14 @@ func (t *Tenant) attributesOf(a *app) appAttributes {
 	wire := appAttributes{
 		ID: a.id, Name: a.name, Description: a.description,
 		LastReloadTime: moment(a.lastReload), CreatedDate: moment(a.created), ModifiedDate: moment(a.modified),
-		Owner: t.users[a.ownerID].subject, OwnerID: a.ownerID, Published: a.published(), Custom: map[string]any{},
+		Owner: t.users[a.ownerID].subject, OwnerID: a.ownerID, Custom: map[string]any{},
 		OriginAppID: a.originAppID, SpaceID: a.spaceID, Usage: a.usage,
 	}
-	if published := moment(a.publishedAt); a.published() || t.cfg.Dialect == qlik.Cloud {
+	published := moment(a.publishedAt)
+	if t.cfg.Dialect == qlik.Cloud { // where `published` says something else, and an empty time is sent
 		wire.PublishTime = &published
+	} else if a.published() {
+		wire.Published, wire.PublishTime = true, &published
 	}
 	return wire
 }

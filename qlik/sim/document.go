@@ -103,7 +103,7 @@ func (d *document) checkBody(r *request) (string, error) {
 	var wrong *jsonschema.ValidationError
 	if err := schema.Validate(body); errors.As(err, &wrong) {
 		_, details, _ := strings.Cut(wrong.Error(), "\n")
-		return "The body is not valid: " + strings.Join(strings.Fields(details), " ") + ".", nil
+		return "The body is not valid: " + strings.TrimPrefix(strings.Join(strings.Fields(details), " "), "- ") + ".", nil
 	} else if err != nil {
 		return "", fmt.Errorf("check body of %s: %w", r.op.ID, err)
 	}

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -181,10 +182,13 @@ func (t *Tenant) write(w http.ResponseWriter, r *request, a answer) {
 	w.Header().Set("Date", r.now.Format(http.TimeFormat))
 	raw, isRaw := a.body.([]byte)
 	if a.body != nil && !isRaw {
-		var err error
-		if raw, err = json.Marshal(a.body); err != nil {
+		var text bytes.Buffer
+		enc := json.NewEncoder(&text)
+		enc.SetEscapeHTML(false)
+		if err := enc.Encode(a.body); err != nil {
 			panic(fmt.Sprintf("encode answer of %s: %v", r.op.ID, err))
 		}
+		raw = bytes.TrimSuffix(text.Bytes(), []byte("\n"))
 		w.Header().Set("Content-Type", "application/json")
 	}
 	w.WriteHeader(a.status)
