@@ -1,0 +1,77 @@
+{{/* The broker as the gateway's configuration knows it. */}}
+{{- define "qlik-gateway.broker" -}}
+{{- $broker := dict "prefix" .Values.broker.prefix }}
+{{- if include "qlik-gateway.embedded" . }}
+{{- $_ := set $broker "data_dir" "/var/lib/gateway/store" }}
+{{- with .Values.broker.embedded.nats }}
+{{- if .enabled }}
+{{- $_ := set $broker "listen" (printf ":%d" (int $.Values.ports.nats)) }}
+{{- $_ := set $broker "users" .users }}
+{{- end }}
+{{- end }}
+{{- else }}
+{{- with .Values.broker.external }}
+{{- $_ := set $broker "url" .url }}
+{{- $_ := set $broker "replicas" (int .replicas) }}
+{{- if .credentials.existingSecret }}
+{{- $_ := set $broker "credentials" (printf "/etc/gateway/nats/credentials/%s" .credentials.key) }}
+{{- end }}
+{{- if .edgeCredentials.existingSecret }}
+{{- $_ := set $broker "edge_credentials" (printf "/etc/gateway/nats/edge-credentials/%s" .edgeCredentials.key) }}
+{{- end }}
+{{- if .tls.existingSecret }}
+{{- $tls := dict }}
+{{- range $part := list "ca" "cert" "key" }}
+{{- with index $.Values.broker.external.tls $part }}
+{{- $_ := set $tls $part (printf "/etc/gateway/nats/tls/%s" .) }}
+{{- end }}
+{{- end }}
+{{- $_ := set $broker "tls" $tls }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- toYaml $broker }}
+{{- end }}
+
+{{/* The whole configuration file. */}}
+{{- define "qlik-gateway.config" -}}
+http: {addr: {{ printf ":%d" (int .Values.ports.http) | quote }}}
+console: {addr: {{ printf ":%d" (int .Values.ports.console) | quote }}}
+broker:
+  {{- include "qlik-gateway.broker" . | nindent 2 }}
+{{- $config := deepCopy .Values.config }}
+{{- range $config.rules }}
+{{- /* Helm reads values as YAML 1.1, where the key `on` is the truth value. */}}
+{{- if hasKey . "true" }}
+{{- $_ := set . "on" (get . "true") }}
+{{- $_ := unset . "true" }}
+{{- end }}
+{{- end }}
+{{ toYaml $config }}
+{{- end }}
+
+{{/* Volumes from Secrets, as a JSON object: name of the volume -> existingSecret and path. */}}
+{{- define "qlik-gateway.secrets" -}}
+{{- $mounts := dict }}
+{{- range $concern, $secret := .Values.secrets }}
+{{- $_ := set $mounts (printf "secret-%s" $concern) (dict "secret" $secret.existingSecret "path" (printf "/etc/gateway/secrets/%s" $concern)) }}
+{{- end }}
+{{- if not (include "qlik-gateway.embedded" .) }}
+{{- range $volume, $part := dict "credentials" .Values.broker.external.credentials "edge-credentials" .Values.broker.external.edgeCredentials "tls" .Values.broker.external.tls }}
+{{- if $part.existingSecret }}
+{{- $_ := set $mounts (printf "nats-%s" $volume) (dict "secret" $part.existingSecret "path" (printf "/etc/gateway/nats/%s" $volume)) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- toJson $mounts }}
+{{- end }}
+
+{{/* Mistakes that no schema can see, said before anything is installed. */}}
+{{- define "qlik-gateway.check" -}}
+{{- range $reference := regexFindAll "file:/etc/gateway/secrets/[^/\"'\\s,\\]}]+" (include "qlik-gateway.config" .) -1 }}
+{{- $concern := trimPrefix "file:/etc/gateway/secrets/" $reference }}
+{{- if not (hasKey $.Values.secrets $concern) }}
+{{- fail (printf "the configuration reads secrets from /etc/gateway/secrets/%s; say in which Secret they are: secrets.%s.existingSecret" $concern $concern) }}
+{{- end }}
+{{- end }}
+{{- end }}
