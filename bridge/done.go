@@ -12,13 +12,14 @@ import (
 const (
 	waitShort = time.Second
 	waitCap   = 30 * time.Second
+	pushKept  = time.Minute // a push may come so long before the answer to the call
 )
 
 // Done takes in what became of a command that Next returned.
 func (s *Scheduler) Done(now time.Time, report Report) {
 	command, verdict := report.Command, report.Verdict
 	if class, ok := command.class(); ok {
-		s.quota[class].answered(now, report.Sent)
+		s.quota[class].answered(now, report.Sent, verdict.Kind == VerdictLost)
 		if verdict.Reason == events.ReasonRateLimited {
 			s.quota[class].pause(now.Add(max(verdict.After, waitShort)))
 		}
@@ -35,10 +36,27 @@ func (s *Scheduler) Done(now time.Time, report Report) {
 	if verdict.Kind == VerdictHold {
 		s.Hold(now, verdict)
 	}
-	if !t.run.State.Ended() {
+	if command.answers(t.run) {
 		s.apply(t, command, report, now)
 	}
 	s.consider(t, now)
+}
+
+// answers says whether the run still waits for what the command was to find out. A
+// newer event may have given it another plan meanwhile.
+func (c Command) answers(run *Run) bool {
+	if run.State.Ended() || c.Index != run.current() {
+		return false
+	}
+	plan := run.Plan.Steps[c.Index]
+	switch state := run.Steps[c.Index].State; c.Kind {
+	case KindResolve, KindFind:
+		return state == StepWaiting && plan.Action == c.Step.Action && sameApp(plan.Args, c.Step.Args)
+	case KindPoll, KindCancel:
+		return state == StepSubmitted
+	default:
+		return state == StepCalling
+	}
 }
 
 func (s *Scheduler) apply(t *task, command Command, report Report, now time.Time) {
@@ -54,7 +72,19 @@ func (s *Scheduler) apply(t *task, command Command, report Report, now time.Time
 	case KindReconcile:
 		s.reconciled(t, report, now)
 	case KindCancel:
-		t.pollAt = now.Add(s.limits.Poll)
+		s.canceled(t, report.Verdict, now)
+	}
+}
+
+// canceled takes in the answer to a wish to stop a reload. One that Qlik did not
+// take is made again, no more often than the record can tell the quota of.
+func (s *Scheduler) canceled(t *task, verdict Verdict, now time.Time) {
+	t.pollAt = now.Add(s.limits.Poll)
+	switch verdict.Kind {
+	case VerdictDone, VerdictFail:
+		t.stopped = true
+	default:
+		t.cancelAt = now.Add(max(s.limits.Quota[qlik.ClassReload].Per, verdict.After))
 	}
 }
 
@@ -63,6 +93,7 @@ func (s *Scheduler) resolved(t *task, report Report, now time.Time) {
 	switch report.Verdict.Kind {
 	case VerdictDone:
 		t.run.Plan.Steps[i] = report.Step
+		t.apps = nil
 		s.touch(t)
 	case VerdictFail:
 		s.fail(t, i, report.Verdict, now)
@@ -78,6 +109,7 @@ func (s *Scheduler) found(t *task, report Report, now time.Time) {
 		t.run.Steps[i].Mode = report.Mode
 		if report.Mode == PublishReplace {
 			t.run.Plan.Steps[i].Args.Target = report.Result.AppID
+			t.apps = nil
 		}
 		s.touch(t)
 	case VerdictFail:
@@ -94,6 +126,9 @@ func (s *Scheduler) called(t *task, report Report, now time.Time) {
 	attempt := step.attempt()
 	attempt.AnsweredAt, attempt.Sent = now, report.Sent
 	attempt.Identity, attempt.Reason = report.Identity, verdict.Reason
+	if report.QlikTime.Before(attempt.QlikTime) {
+		attempt.QlikTime = report.QlikTime // Qlik's clock was not known before
+	}
 	s.touch(t)
 	switch verdict.Kind {
 	case VerdictDone:
@@ -101,7 +136,7 @@ func (s *Scheduler) called(t *task, report Report, now time.Time) {
 	case VerdictLost:
 		s.lose(t, step, now, now.Add(s.limits.Grace))
 	case VerdictWaitApp:
-		if !step.lostSince().IsZero() {
+		if since, _ := step.lostSince(); !since.IsZero() {
 			s.lose(t, step, now, now.Add(s.limits.Grace))
 			return
 		}
@@ -125,6 +160,7 @@ func (s *Scheduler) called(t *task, report Report, now time.Time) {
 // accept goes on from an answer that says the call took effect.
 func (s *Scheduler) accept(t *task, i int, report Report, now time.Time) {
 	if t.run.Plan.Steps[i].Action == rules.Reload {
+		t.run.Steps[i].attempt().Lost = false
 		s.submit(t, i, report.Reload, now)
 		return
 	}
@@ -177,14 +213,24 @@ func (s *Scheduler) again(t *task, i int, verdict Verdict, now time.Time) {
 func (s *Scheduler) submit(t *task, i int, reload *qlik.Reload, now time.Time) {
 	step := &t.run.Steps[i]
 	moveStep(step, StepSubmitted)
-	step.attempt().Lost = false
 	step.NotBefore, step.Reason, step.Error = time.Time{}, "", ""
 	step.Result.ReloadID = reload.ID
-	s.claim(t.run.Plan.Steps[i].Args.App, reload.ID)
-	t.pollAt, t.misses, t.submitted = now.Add(s.limits.Poll), 0, now
+	s.follow(t, reload.ID, now)
+	t.pollAt, t.submitted = now.Add(s.limits.Poll), now
+	if at, early := s.pushed.noted(reload.ID); early && now.Sub(at) < pushKept {
+		t.pushed, t.pollAt = true, now
+	}
 	s.touch(t)
 	s.tellReload(t, i, events.TypeReloadQueued, now)
 	s.observe(t, i, reload, now)
+}
+
+// follow remembers which run waits for a reload, and that it is ours: no lost call
+// can have started it.
+func (s *Scheduler) follow(t *task, reloadID string, now time.Time) {
+	s.reloads[reloadID] = t
+	s.ours.note(reloadID, now)
+	t.misses, t.pushed, t.stopped, t.cancelAt = 0, false, false, time.Time{}
 }
 
 func (s *Scheduler) polled(t *task, report Report, now time.Time) {
@@ -194,6 +240,9 @@ func (s *Scheduler) polled(t *task, report Report, now time.Time) {
 	case verdict.Kind == VerdictDone:
 		t.misses = 0
 		t.pollAt = now.Add(nextPoll(now.Sub(t.submitted), s.limits.Poll))
+		if t.pushed {
+			t.pushed, t.pollAt = false, now.Add(s.limits.Poll) // the answer may lag behind the push
+		}
 		s.observe(t, i, report.Reload, now)
 	case verdict.Kind == VerdictFail && verdict.Reason == events.ReasonNotFound:
 		verdict.Reason = events.ReasonReloadGone
@@ -210,7 +259,10 @@ func (s *Scheduler) observe(t *task, i int, reload *qlik.Reload, now time.Time) 
 	result := &step.Result
 	began := result.Began.IsZero() && (reload.Status == qlik.ReloadReloading || !reload.StartTime.IsZero())
 	result.Status = string(reload.Status)
-	result.Created, result.Began, result.Finished = reload.CreationTime, reload.StartTime, reload.EndTime
+	result.Created, result.Finished = reload.CreationTime, reload.EndTime
+	if !reload.StartTime.IsZero() {
+		result.Began = reload.StartTime
+	}
 	result.Code, result.Message = reload.ErrorCode, reload.ErrorMessage
 	if began {
 		if result.Began.IsZero() {

@@ -30,14 +30,12 @@ func (s *Scheduler) succeed(t *task, i int, result Result, now time.Time) {
 	moveStep(step, StepSucceeded)
 	step.Result, step.Reason, step.Error, step.Waits = result, "", "", 0
 	step.Ended = now
-	if attempt := step.attempt(); attempt.Lost {
-		attempt.Lost = false
-	}
+	delete(s.reloads, result.ReloadID)
 	s.tellStep(t, i, succeeded, now)
 	s.touch(t)
 	switch {
-	case t.run.Expiring:
-		s.finish(t, RunExpired, Verdict{Reason: events.ReasonDeadline}, now)
+	case t.run.Stopping != "":
+		s.finish(t, t.run.Stopping, stopVerdict(t.run), now)
 	case t.run.current() < 0:
 		s.finish(t, RunSucceeded, Verdict{}, now)
 	}
@@ -64,21 +62,34 @@ func (s *Scheduler) stop(t *task, i int, now time.Time) {
 	s.finish(t, ended(t.run, RunCanceled), Verdict{Reason: events.ReasonReloadCanceled}, now)
 }
 
-// ended is how a run ends whose step ended so: one past its deadline is expired.
+// ended is how a run ends whose step ended so, unless it was being stopped.
 func ended(run *Run, otherwise RunState) RunState {
-	if run.Expiring {
-		return RunExpired
+	if run.Stopping != "" {
+		return run.Stopping
 	}
 	return otherwise
+}
+
+// stopVerdict says why a run was stopped.
+func stopVerdict(run *Run) Verdict {
+	if run.Stopping == RunCanceled {
+		return Verdict{Reason: events.ReasonCanceled, Text: "the run was canceled"}
+	}
+	return Verdict{Reason: events.ReasonDeadline, Text: "the run did not end within " + run.Plan.Deadline.String()}
 }
 
 // hold stops a run at a step whose effect cannot be found out. Its lanes are
 // freed, unless a reload may be running.
 func (s *Scheduler) hold(t *task, i int, verdict Verdict, now time.Time) {
 	step := &t.run.Steps[i]
+	verdict.Reason = events.ReasonUnknownOutcome
+	if t.run.Stopping != "" {
+		s.fail(t, i, verdict, now)
+		return
+	}
 	moveStep(step, StepUnknown)
 	moveRun(t.run, RunHeld)
-	step.Reason, step.Error = events.ReasonUnknownOutcome, verdict.Text
+	step.Reason, step.Error = verdict.Reason, verdict.Text
 	t.run.Reason, t.run.Error = step.Reason, step.Error
 	if t.run.Plan.Steps[i].Action != rules.Reload {
 		s.freeLanes(t)
@@ -92,38 +103,52 @@ func (s *Scheduler) finish(t *task, state RunState, verdict Verdict, now time.Ti
 	moveRun(t.run, state)
 	t.run.Ended, t.run.Reason, t.run.Error = now, verdict.Reason, verdict.Text
 	s.closeGathering(t)
-	t.leave()
+	s.withdraw(t)
 	s.freeLanes(t)
+	for i := range t.run.Steps {
+		delete(s.reloads, t.run.Steps[i].Result.ReloadID)
+	}
 	s.tellRun(t, now)
 	s.touch(t)
 }
 
-// expire ends a run whose time is up. A reload under way is asked to stop first,
-// and waited for a little.
+// expire ends a run whose time is up, or that was being stopped and is idle. What
+// is under way is asked to stop first, and waited for a little.
 func (s *Scheduler) expire(t *task, now time.Time) {
 	run := t.run
 	i := run.current()
 	step := &run.Steps[i]
-	verdict := Verdict{Reason: events.ReasonDeadline, Text: "the run did not end within " + run.Plan.Deadline.String()}
+	underWay := step.State == StepSubmitted || step.State == StepCalling
+	if run.Stopping == "" && underWay {
+		s.windDown(t, RunExpired, now)
+		return
+	}
+	state := ended(run, RunExpired)
+	verdict := stopVerdict(run)
 	switch {
 	case run.State == RunHeld:
+		state = ended(run, RunFailed)
 		moveStep(step, StepFailed)
 		step.Ended = now
-		verdict.Reason = events.ReasonUnknownOutcome
+		if run.Stopping == "" {
+			verdict.Reason = events.ReasonUnknownOutcome
+		}
 		s.tellStep(t, i, failed, now)
-		s.finish(t, RunFailed, verdict, now)
-	case step.State == StepSubmitted && !run.Expiring:
-		run.Expiring = true
-		t.stopBy = now.Add(s.limits.Cancel)
-		s.touch(t)
-	case step.State == StepWaiting:
-		moveStep(step, StepCanceled)
-		step.Reason, step.Ended = events.ReasonDeadline, now
-		s.finish(t, RunExpired, verdict, now)
-	default:
+	case underWay:
 		moveStep(step, StepFailed)
-		step.Reason, step.Error, step.Ended = events.ReasonDeadline, verdict.Text, now
+		step.Reason, step.Error, step.Ended = verdict.Reason, verdict.Text, now
 		s.tellStep(t, i, failed, now)
-		s.finish(t, RunExpired, verdict, now)
+	default:
+		moveStep(step, StepCanceled)
+		step.Reason, step.Ended = verdict.Reason, now
 	}
+	s.finish(t, state, verdict, now)
+}
+
+// windDown begins to stop a run that may have something under way.
+func (s *Scheduler) windDown(t *task, state RunState, now time.Time) {
+	t.run.Stopping = state
+	t.stopBy, t.cancelAt = now.Add(s.limits.Cancel), now
+	s.closeGathering(t)
+	s.touch(t)
 }

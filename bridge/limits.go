@@ -63,3 +63,12 @@ func (l Limits) takeOverGrace(action rules.Action) time.Duration {
 	}
 	return l.Grace + l.Bound + l.timeout(action)
 }
+
+// late is how long after a take-over a call of a class that was found under way may
+// still reach Qlik.
+func (l Limits) late(class qlik.Class) time.Duration {
+	if class == qlik.ClassReload {
+		return l.takeOverGrace(rules.Reload)
+	}
+	return l.takeOverGrace(rules.Copy)
+}

@@ -1,10 +1,10 @@
 package bridge
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/qlikgateway/gateway/bridge/rules"
+	"github.com/qlikgateway/gateway/qlik"
 )
 
 // consider puts a run where it belongs now: into the queue of the call it may
@@ -14,17 +14,17 @@ func (s *Scheduler) consider(t *task, now time.Time) {
 		s.wakes.remove(t)
 		return
 	}
-	if limit := t.limit(); !limit.After(now) {
+	if t.overdue(now) {
 		s.expire(t, now)
 	}
 	if t.run.State.Ended() {
 		s.wakes.remove(t)
-		t.leave()
+		s.withdraw(t)
 		return
 	}
 	kind, at := s.wants(t, now)
 	if kind == KindNone || at.After(now) {
-		t.leave()
+		s.withdraw(t)
 		t.want = KindNone
 		s.wakes.set(t, earlier(at, t.limit()))
 		return
@@ -33,6 +33,7 @@ func (s *Scheduler) consider(t *task, now time.Time) {
 	if t.queue != nil && t.want == kind {
 		return
 	}
+	s.withdraw(t)
 	t.want = kind
 	s.enqueue(t)
 }
@@ -50,16 +51,26 @@ func (s *Scheduler) enqueue(t *task) {
 
 // limit is the time at which the run ends whatever it waits for.
 func (t *task) limit() time.Time {
-	if t.run.Expiring {
+	if t.run.Stopping != "" {
 		return t.stopBy
 	}
 	return t.run.deadline()
 }
 
+// overdue says whether the run is to be ended now: its time is up, or it is being
+// stopped and has nothing under way.
+func (t *task) overdue(now time.Time) bool {
+	if t.run.State.Ended() {
+		return false
+	}
+	step := t.run.Steps[t.run.current()].State
+	idle := t.run.Stopping != "" && (step == StepWaiting || step == StepUnknown)
+	return idle || !t.limit().After(now)
+}
+
 // wants returns what a run would do next, and when; the zero time is never.
 func (s *Scheduler) wants(t *task, now time.Time) (Kind, time.Time) {
 	run := t.run
-	var due time.Time
 	switch run.State {
 	case RunHeld:
 		return KindNone, time.Time{}
@@ -67,7 +78,7 @@ func (s *Scheduler) wants(t *task, now time.Time) (Kind, time.Time) {
 		if !s.caughtUp && (run.Plan.Gather.Quiet > 0 || run.Plan.Gather.Max > 0) {
 			return KindNone, time.Time{}
 		}
-		if due = run.due(); due.After(now) {
+		if due := s.due(t, now); due.After(now) {
 			return KindCall, due
 		}
 		if run.State == RunGathering {
@@ -80,12 +91,27 @@ func (s *Scheduler) wants(t *task, now time.Time) (Kind, time.Time) {
 	case StepCalling:
 		return KindReconcile, step.NotBefore
 	case StepSubmitted:
-		if run.Expiring && step.CancelAt.IsZero() {
-			return KindCancel, now
+		if run.Stopping != "" && !t.stopped && !t.cancelAt.After(t.pollAt) {
+			return KindCancel, t.cancelAt
 		}
 		return KindPoll, t.pollAt
 	}
 	return callKind(run.Plan.Steps[i], step), step.NotBefore
+}
+
+// due is when a run's gathering ends. Where the journal's clock is ahead of ours,
+// or ours was set back, its times count as now.
+func (s *Scheduler) due(t *task, now time.Time) time.Time {
+	run := t.run
+	if run.Newest.After(now) {
+		s.withdraw(t) // its place in a queue depends on when it was opened
+		run.Newest = now
+		if run.Opened.After(now) {
+			run.Opened = now
+		}
+		s.touch(t)
+	}
+	return run.due()
 }
 
 // callKind returns what a waiting step needs first: its arguments, its target, or
@@ -113,14 +139,11 @@ func (s *Scheduler) issue(t *task, now time.Time) Command {
 	}
 	command := Command{
 		Kind: t.want, Run: run.ID, Rule: run.Rule, Index: i, Step: run.Plan.Steps[i], Mode: step.Mode, At: now,
-		Token: fmt.Sprintf("%s/%d/%d", run.ID, i, len(step.Attempts)), ReloadID: step.Result.ReloadID,
-	}
-	if step.Mode == PublishUnknown && command.Step.Action == rules.Publish && command.Step.Args.Target != "" {
-		command.Mode = PublishReplace
+		Token: run.token(i), ReloadID: step.Result.ReloadID,
 	}
 	switch t.want {
 	case KindReconcile:
-		command.Since = step.lostSince()
+		command.Since, command.Called = step.lostSince()
 	case KindResolve:
 		command.Cause, command.Results = run.Causes.Last, run.results()
 	case KindCancel:
@@ -140,79 +163,34 @@ func (s *Scheduler) begin(t *task, i int, now time.Time) {
 	}
 	step := &run.Steps[i]
 	moveStep(step, StepCalling)
+	if step.Mode == PublishUnknown && run.Plan.Steps[i].Action == rules.Publish {
+		step.Mode = PublishReplace // its target was given
+	}
 	step.NotBefore = time.Time{}
-	step.Attempts = append(step.Attempts, Attempt{CalledAt: now, QlikTime: s.clock(now), Sent: true})
+	step.try(Attempt{CalledAt: now, QlikTime: s.clock(now), Sent: true})
 	s.touch(t)
 }
 
-func (s *Scheduler) closeGathering(t *task) {
-	key := t.run.Rule + "\x00" + t.run.Plan.Key
-	if s.joinable[key] == t {
-		delete(s.joinable, key)
-	}
-}
-
-// lostSince returns the earliest instant, on Qlik's clock, at which something that
-// a lost attempt of this step made can have been created.
-func (s *StepRecord) lostSince() time.Time {
+// lostSince returns when the first attempt was made whose effect was never seen,
+// on Qlik's clock and on ours: what it made cannot be older.
+func (s *StepRecord) lostSince() (qlikTime, called time.Time) {
 	for _, attempt := range s.Attempts {
 		if attempt.Lost {
-			return attempt.QlikTime
+			return attempt.QlikTime, attempt.CalledAt
 		}
 	}
-	return time.Time{}
+	return time.Time{}, time.Time{}
 }
 
-// takeLanes takes the lanes of all apps the run is known to touch, or none: then
-// the run waits in the lane that was busy.
-func (s *Scheduler) takeLanes(t *task) bool {
-	if t.lanes != nil {
-		return true
+// Settled says that Qlik reports a reload to have ended. The run that waits for it
+// asks at once: a push may be forged, late or doubled, so only the answer counts.
+func (s *Scheduler) Settled(now time.Time, reload qlik.Reload) {
+	t := s.reloads[reload.ID]
+	if t == nil {
+		s.pushed.note(reload.ID, now)
+		return
 	}
-	apps := t.run.Plan.Apps()
-	for _, app := range apps {
-		if l := s.lanes[app]; l != nil && l.holder != nil {
-			l.waiting.enter(t)
-			s.offer(apps)
-			return false
-		}
-	}
-	s.holdLanes(t, apps)
-	return true
-}
-
-func (s *Scheduler) holdLanes(t *task, apps []string) {
-	t.lanes = apps
-	for _, app := range apps {
-		if s.lanes[app] == nil {
-			s.lanes[app] = &lane{}
-		}
-		s.lanes[app].holder = t
-	}
-}
-
-// freeLanes gives a run's lanes to those who wait for them.
-func (s *Scheduler) freeLanes(t *task) {
-	apps := t.lanes
-	t.lanes = nil
-	for _, app := range apps {
-		if l := s.lanes[app]; l != nil && l.holder == t {
-			l.holder = nil
-		}
-	}
-	s.offer(apps)
-}
-
-// offer lets the first run that waits for each free lane try again.
-func (s *Scheduler) offer(apps []string) {
-	for _, app := range apps {
-		l := s.lanes[app]
-		switch {
-		case l == nil || l.holder != nil:
-		case len(l.waiting) == 0:
-			delete(s.lanes, app)
-		default:
-			s.enqueue(l.waiting[0])
-		}
-	}
+	t.pushed = true
+	t.pollAt = now
+	s.consider(t, now)
 }

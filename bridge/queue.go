@@ -14,9 +14,12 @@ type task struct {
 	pollAt    time.Time
 	misses    int       // reads in a row that failed
 	graceEnds time.Time // reconcile may conclude "not there" from a listing begun after this
-	lanes     []string  // apps whose lanes it holds
+	apps      []string  // that it is known to touch; nil = to be worked out
 	submitted time.Time // when Qlik took its reload
-	stopBy    time.Time // when an expired run stops waiting for its reload
+	pushed    bool      // Qlik reported its reload to have ended
+	stopped   bool      // Qlik has taken the wish to cancel its reload
+	cancelAt  time.Time // when to ask Qlik to cancel it
+	stopBy    time.Time // when a run being stopped waits no longer
 
 	wake   time.Time // when to look at it again
 	wakeI  int       // its place in the wake heap, -1 when not in it
@@ -108,10 +111,4 @@ func (t *task) leave() {
 		heap.Remove(t.queue, t.queueI)
 		t.queue = nil
 	}
-}
-
-// A lane lets one run at a time touch an app.
-type lane struct {
-	holder  *task
-	waiting queue
 }

@@ -1,6 +1,9 @@
 package bridge
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // A Rate is how many calls Qlik allows in any span of Per.
 type Rate struct {
@@ -14,10 +17,12 @@ type Rate struct {
 // one span after the answer.
 type window struct {
 	rate   Rate
-	limit  int         // most calls under way at once
-	flying int         // calls sent and not answered
-	frees  []time.Time // when each answered call's slot frees, ascending
-	until  time.Time   // Qlik said not before
+	limit  int           // most calls under way at once
+	grace  time.Duration // a call may reach Qlik so long after its answer was given up
+	late   time.Duration // or after a take-over, when a predecessor was about to make it
+	flying int           // calls sent and not answered
+	frees  []time.Time   // when each answered call's slot frees, ascending
+	until  time.Time     // Qlik said not before
 }
 
 // next returns the first time at which a call may be sent; a time not after now
@@ -39,26 +44,27 @@ func (w *window) next(now time.Time) (at time.Time, ok bool) {
 
 func (w *window) sent() { w.flying++ }
 
-// answered frees the slot one span from now. A call that was never sent gives its
-// slot back at once.
-func (w *window) answered(now time.Time, wasSent bool) {
+// answered frees the slot one span from now, or later when the call may yet reach
+// Qlik. A call that was never sent gives its slot back at once.
+func (w *window) answered(now time.Time, wasSent, lost bool) {
 	w.flying--
-	if wasSent {
+	switch {
+	case wasSent && lost:
+		w.add(now.Add(w.grace))
+	case wasSent:
 		w.add(now)
 	}
 }
 
-// add records a call answered at a time, as after a take-over. A time in the
-// future, as after a step of the clock, counts as now.
+// add records a call answered at a time, as after a take-over. A time too far in
+// the future, as after a step of the clock, is corrected by expire.
 func (w *window) add(answered time.Time) {
 	frees := answered.Add(w.rate.Per)
 	i := len(w.frees)
 	for i > 0 && w.frees[i-1].After(frees) {
 		i--
 	}
-	w.frees = append(w.frees, time.Time{})
-	copy(w.frees[i+1:], w.frees[i:])
-	w.frees[i] = frees
+	w.frees = slices.Insert(w.frees, i, frees)
 }
 
 // pause keeps the class quiet until a time, as Retry-After asks.
@@ -68,12 +74,12 @@ func (w *window) pause(until time.Time) {
 	}
 }
 
+// expire forgets what has left the window. A slot that would free later than one
+// of a call sent now was recorded by a clock that has stepped back since.
 func (w *window) expire(now time.Time) {
-	latest := now.Add(w.rate.Per)
-	for i, frees := range w.frees {
-		if frees.After(latest) {
-			w.frees[i] = latest
-		}
+	latest := now.Add(max(w.grace, w.late) + w.rate.Per)
+	for i := len(w.frees) - 1; i >= 0 && w.frees[i].After(latest); i-- {
+		w.frees[i] = latest
 	}
 	n := 0
 	for n < len(w.frees) && !w.frees[n].After(now) {

@@ -33,7 +33,7 @@ func TestWindowIsExact(t *testing.T) {
 				w.sent()
 			}
 			if w.flying > 0 && rapid.Bool().Draw(t, "answer") {
-				w.answered(now, true)
+				w.answered(now, true, false)
 				answered = append(answered, now)
 			}
 		}
@@ -56,7 +56,7 @@ func TestCallNeverSentGivesItsSlotBack(t *testing.T) {
 	w := &window{rate: Rate{Calls: 1, Per: time.Minute}, limit: 1}
 	now := time.Unix(1_000_000, 0)
 	w.sent()
-	w.answered(now, false)
+	w.answered(now, false, false)
 	if at, ok := w.next(now); !ok || at.After(now) {
 		t.Errorf("next call at %v, %v; want now", at, ok)
 	}

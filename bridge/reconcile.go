@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -17,14 +18,23 @@ const clockSlack = 2 * time.Second
 // started: made through the API by our user since the call, as partial as asked
 // for, and not known to be another attempt's. Where the API echoes a resource id,
 // only a reload with ours is one.
-func candidates(listed []qlik.Reload, command Command, identity string, claimed []string) []qlik.Reload {
+func (s *Scheduler) candidates(t *task, report Report) []qlik.Reload {
+	command := report.Command
+	step := &t.run.Steps[command.Index]
+	identity := cmp.Or(step.attempt().Identity, report.Identity)
+	since := command.Since
+	if called := s.clock(command.Called); called.Before(since) {
+		since = called // Qlik's clock was not known when the attempt was made
+	}
+	tokens := t.run.resourceIDs(command.Index)
 	var found []qlik.Reload
-	for _, reload := range listed {
+	for _, reload := range report.Listed {
+		_, known := s.ours.noted(reload.ID)
 		switch {
-		case reload.ResourceID != "" && reload.ResourceID == ResourceID(command.Token):
+		case known, reload.AppID != command.Step.Args.App && reload.AppID != "":
+		case reload.ResourceID != "" && slices.Contains(tokens, reload.ResourceID):
 			return []qlik.Reload{reload}
-		case slices.Contains(claimed, reload.ID), reload.AppID != command.Step.Args.App && reload.AppID != "",
-			reload.CreationTime.Before(command.Since.Add(-clockSlack)),
+		case reload.CreationTime.Before(since.Add(-clockSlack)),
 			reload.Partial != command.Step.Args.Partial,
 			reload.Type != "" && reload.Type != qlik.TypeExternal,
 			identity != "" && reload.UserID != "" && reload.UserID != identity:
@@ -33,6 +43,15 @@ func candidates(listed []qlik.Reload, command Command, identity string, claimed 
 		}
 	}
 	return found
+}
+
+// resourceIDs returns the resource ids that attempts of a step gave their reloads.
+func (r *Run) resourceIDs(i int) []string {
+	var ids []string
+	for n := r.Steps[i].Tried; n > 0 && n > r.Steps[i].Tried-len(r.Steps[i].Attempts); n-- {
+		ids = append(ids, ResourceID(token(r.ID, i, n)))
+	}
+	return ids
 }
 
 // reconciled takes in what was found out about a lost call.
@@ -55,21 +74,30 @@ func (s *Scheduler) reconciled(t *task, report Report, now time.Time) {
 		s.reconciledApp(t, i, report, now, conclusive)
 		return
 	}
-	identity := step.attempt().Identity
-	if identity == "" {
-		identity = report.Identity
-	}
-	switch found := candidates(report.Listed, report.Command, identity, s.claims[report.Command.Step.Args.App]); {
+	switch found := s.candidates(t, report); {
 	case len(found) == 1:
 		s.submit(t, i, &found[0], now)
 	case len(found) > 1:
 		s.hold(t, i, Verdict{Text: "several reloads of the app may be the one this run started; resolve the run by hand"}, now)
 	case conclusive:
-		step.attempt().Lost = false
-		s.again(t, i, Verdict{Kind: VerdictRetry, Reason: step.attempt().Reason, Text: "the call had no effect"}, now)
+		s.absent(t, i, now)
 	default:
 		s.lookAgain(t, step, now)
 	}
+}
+
+// absent goes on from a lost call that had no effect within the grace time. Its
+// attempt stays marked as lost: should the reload appear later after all, it is
+// found when Qlik refuses the next.
+func (s *Scheduler) absent(t *task, i int, now time.Time) {
+	step := &t.run.Steps[i]
+	reason := step.attempt().Reason
+	if reason == events.ReasonPending {
+		moveStep(step, StepWaiting)
+		s.wait(t, i, Verdict{Kind: VerdictWaitApp, Reason: reason, Text: "somebody else's reload of the app is pending"}, now)
+		return
+	}
+	s.again(t, i, Verdict{Kind: VerdictRetry, Reason: reason, Text: "the call had no effect"}, now)
 }
 
 // reconciledApp goes on for a copy or publish: what was found is adopted, but not
@@ -91,76 +119,4 @@ func (s *Scheduler) reconciledApp(t *task, i int, report Report, now time.Time, 
 // lookAgain asks once more when the grace time is over, and a few times before.
 func (s *Scheduler) lookAgain(t *task, step *StepRecord, now time.Time) {
 	step.NotBefore = now.Add(max(waitShort, t.graceEnds.Sub(now)/3))
-}
-
-// maxClaims is how many reloads of one app are remembered as ours. One is under
-// way at a time, so this reaches back far beyond any lost call.
-const maxClaims = 16
-
-// claim remembers a reload as started by a known attempt, so that no lost one can
-// adopt it.
-func (s *Scheduler) claim(app, reloadID string) {
-	ids := append(s.claims[app], reloadID)
-	s.claims[app] = ids[max(0, len(ids)-maxClaims):]
-}
-
-// restore takes a run from the ledger into memory. A call found under way is lost.
-func (s *Scheduler) restore(run *Run, now time.Time) {
-	t := &task{run: run, wakeI: -1}
-	s.tasks[run.ID] = t
-	if len(run.Outbox) > 0 {
-		s.touch(t)
-	}
-	if run.State.Ended() {
-		return
-	}
-	switch run.State {
-	case RunGathering, RunReady:
-		if !run.Plan.Gather.None && run.Causes.Count < maxCauses {
-			s.joinable[run.Rule+"\x00"+run.Plan.Key] = t
-		}
-	case RunRunning:
-		s.holdLanes(t, run.Plan.Apps())
-	}
-	i := run.current()
-	step := &run.Steps[i]
-	if run.State == RunHeld && run.Plan.Steps[i].Action == rules.Reload {
-		s.holdLanes(t, run.Plan.Apps())
-	}
-	switch step.State {
-	case StepCalling:
-		if step.Mode == PublishReplace || step.Mode == PublishTry {
-			moveStep(step, StepWaiting) // a republish converges: it is made again
-			break
-		}
-		step.attempt().Lost = true
-		step.NotBefore = now
-		t.graceEnds = now.Add(s.limits.takeOverGrace(run.Plan.Steps[i].Action))
-	case StepSubmitted:
-		t.pollAt, t.submitted = now, step.attempt().CalledAt
-		t.stopBy = now.Add(s.limits.Cancel)
-	}
-	s.consider(t, now)
-}
-
-// seedQuota counts a run's calls into the windows of their classes.
-func (s *Scheduler) seedQuota(run *Run, now time.Time) {
-	for i := range run.Steps {
-		class, _ := Command{Kind: KindCall, Step: run.Plan.Steps[i]}.class()
-		for _, attempt := range run.Steps[i].Attempts {
-			switch {
-			case !attempt.Sent:
-			case attempt.AnsweredAt.IsZero():
-				s.quota[class].add(now)
-			default:
-				s.quota[class].add(attempt.AnsweredAt)
-			}
-		}
-		if at := run.Steps[i].CancelAt; !at.IsZero() {
-			s.quota[qlik.ClassReload].add(at)
-		}
-		if id := run.Steps[i].Result.ReloadID; id != "" {
-			s.claim(run.Plan.Steps[i].Args.App, id)
-		}
-	}
 }

@@ -44,7 +44,9 @@ func (s *Scheduler) Resolve(now time.Time, id, as, app string) error {
 		step := &t.run.Steps[i]
 		moveStep(step, StepWaiting)
 		step.NotBefore, step.Reason, step.Error = time.Time{}, "", ""
-		step.attempt().Lost = false
+		for n := range step.Attempts {
+			step.Attempts[n].Lost = false
+		}
 		t.run.Reason, t.run.Error = "", ""
 		s.touch(t)
 	default:

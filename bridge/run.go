@@ -30,7 +30,8 @@ type Run struct {
 	Opened   time.Time        `json:"opened"` // journal time of the first cause
 	Newest   time.Time        `json:"newest"` // journal time of the newest cause
 	Trace    string           `json:"trace,omitempty"`
-	Expiring bool             `json:"expiring,omitempty"` // past its deadline, waiting for its reload to stop
+	Stopping RunState         `json:"stopping,omitempty"` // how it ends once what is under way has stopped
+	Lanes    []string         `json:"lanes,omitempty"`    // apps that no other run may touch meanwhile
 	Started  time.Time        `json:"started,omitzero"`
 	Ended    time.Time        `json:"ended,omitzero"`
 	Reason   events.Reason    `json:"reason,omitempty"`
@@ -42,7 +43,8 @@ type Run struct {
 // A StepRecord says where one step of a run stands.
 type StepRecord struct {
 	State     StepState     `json:"state"`
-	Attempts  []Attempt     `json:"attempts,omitempty"`
+	Attempts  []Attempt     `json:"attempts,omitempty"`  // the newest, at most maxAttempts
+	Tried     int           `json:"tried,omitempty"`     // how many there ever were
 	Counted   int           `json:"counted,omitempty"`   // attempts that count against the retry policy
 	Waits     int           `json:"waits,omitempty"`     // waits in a row that did not count
 	NotBefore time.Time     `json:"not_before,omitzero"` // of the next call
@@ -54,13 +56,18 @@ type StepRecord struct {
 	Error     string        `json:"error,omitempty"`
 }
 
+// maxAttempts is how many attempts of a step its record keeps: more than any quota
+// window or lost call reaches back, and few enough for one record, however long
+// somebody else's reload is in the way.
+const maxAttempts = 128
+
 // An Attempt is one try of a step: one call, or several that reconcile found to
 // have had no effect.
 type Attempt struct {
 	CalledAt   time.Time     `json:"called_at"`            // before the call, our clock
 	QlikTime   time.Time     `json:"qlik_time,omitzero"`   // the same instant on Qlik's clock
 	AnsweredAt time.Time     `json:"answered_at,omitzero"` // when an answer came or was given up
-	Lost       bool          `json:"lost,omitempty"`       // no usable answer: reconcile decides
+	Lost       bool          `json:"lost,omitempty"`       // no usable answer: it may have taken effect, even late
 	Sent       bool          `json:"sent"`                 // it may have reached Qlik, so it counts in the quota
 	Identity   string        `json:"identity,omitempty"`   // the Qlik user that made the call, when known
 	Reason     events.Reason `json:"reason,omitempty"`
@@ -139,3 +146,18 @@ func (r *Run) results() map[string]map[string]any {
 
 // attempt returns the step's newest attempt.
 func (s *StepRecord) attempt() *Attempt { return &s.Attempts[len(s.Attempts)-1] }
+
+// try adds an attempt and forgets the oldest beyond maxAttempts.
+func (s *StepRecord) try(attempt Attempt) {
+	s.Tried++
+	s.Attempts = append(s.Attempts, attempt)
+	if extra := len(s.Attempts) - maxAttempts; extra > 0 {
+		s.Attempts = append([]Attempt(nil), s.Attempts[extra:]...)
+	}
+}
+
+// token marks what the newest attempt of a step makes at Qlik.
+func (r *Run) token(i int) string { return token(r.ID, i, r.Steps[i].Tried) }
+
+// token marks what an attempt of a run's step makes at Qlik.
+func token(run string, step, attempt int) string { return fmt.Sprintf("%s/%d/%d", run, step, attempt) }

@@ -4,7 +4,6 @@ import (
 	"container/heap"
 	"time"
 
-	"github.com/qlikgateway/gateway/bridge/rules"
 	"github.com/qlikgateway/gateway/events"
 	"github.com/qlikgateway/gateway/qlik"
 )
@@ -29,10 +28,13 @@ type Scheduler struct {
 	caughtUp bool
 	cursor   uint64
 	touched  []*task
-	claims   map[string][]string // the newest reloads known to be ours, by app
-	outbox   []events.Outcome    // what has no run
-	unsaved  bool                // outbox changed
-	told     int                 // tenant events told under this epoch
+	admitted map[string]uint64 // the newest event that each rule's runs hold
+	reloads  map[string]*task  // by the reload that a run waits for
+	ours     *memory           // reloads known to be some attempt's
+	pushed   *memory           // reloads Qlik said had ended, which nobody waited for yet
+	outbox   []events.Outcome  // what has no run
+	unsaved  bool              // outbox changed
+	told     int               // tenant events told under this epoch
 	stats    Stats
 }
 
@@ -55,6 +57,9 @@ func classes() []qlik.Class {
 	return []qlik.Class{qlik.ClassRead, qlik.ClassReload, qlik.ClassWrite}
 }
 
+// mostRemembered bounds what is remembered of reloads, our own and pushed ones.
+const mostRemembered = 4096
+
 // A Snapshot is what the ledger holds of a tenant.
 type Snapshot struct {
 	Active []*Run // not ended, or ended and not told
@@ -76,17 +81,19 @@ func NewScheduler(names Names, limits Limits, senses Senses, now time.Time, held
 		limits: limits, jitter: senses.Jitter, clock: senses.Clock, names: names,
 		cursor: held.Cursor, outbox: held.Outbox,
 		tasks: map[string]*task{}, joinable: map[string]*task{}, lanes: map[string]*lane{},
-		quota: map[qlik.Class]*window{}, queues: map[qlik.Class]*queue{}, claims: map[string][]string{},
+		quota: map[qlik.Class]*window{}, queues: map[qlik.Class]*queue{},
+		admitted: map[string]uint64{}, reloads: map[string]*task{},
+		ours: newMemory(mostRemembered), pushed: newMemory(mostRemembered),
 	}
 	for _, class := range classes() {
-		s.quota[class] = &window{rate: limits.Quota[class], limit: limits.Parallel[class]}
+		s.quota[class] = &window{rate: limits.Quota[class], limit: limits.Parallel[class], grace: limits.Grace, late: limits.late(class)}
 		s.queues[class] = &queue{}
 	}
 	for _, run := range held.Recent {
-		s.seedQuota(run, now)
+		s.recall(run, now)
 	}
 	for _, run := range held.Active {
-		s.seedQuota(run, now)
+		s.recall(run, now)
 		s.restore(run, now)
 	}
 	return s
@@ -105,65 +112,6 @@ func (s *Scheduler) CaughtUp(now time.Time) {
 	for _, t := range s.tasks {
 		s.consider(t, now)
 	}
-}
-
-// A Cause is one event of the journal, as far as a run needs to know it.
-type Cause struct {
-	Sequence uint64
-	ID       string    // CloudEvents id
-	Time     time.Time // when the journal took it
-	Trace    string    // traceparent, if it had one
-	Revision uint64    // of the configuration that routed it
-}
-
-// Admit joins the event to a run of the same rule and key that has not called
-// anything yet, or opens one, and returns the run's id and whether it was opened.
-// An event admitted before changes nothing.
-func (s *Scheduler) Admit(now time.Time, cause Cause, plan rules.Plan) (id string, opened bool) {
-	s.stats.Admitted++
-	key := plan.Rule + "\x00" + plan.Key
-	t := s.joinable[key]
-	if t == nil || plan.Gather.None {
-		t = s.open(cause, plan)
-		opened = true
-	}
-	if t.run.Causes.Add(cause.Sequence, cause.ID) {
-		t.run.Newest = cause.Time
-		t.run.Plan, t.run.Revision = plan, cause.Revision
-		s.touch(t)
-	}
-	switch {
-	case plan.Gather.None || t.run.Causes.Count >= maxCauses:
-		delete(s.joinable, key)
-	default:
-		s.joinable[key] = t
-	}
-	if opened {
-		s.stats.Opened++
-	} else {
-		s.stats.Joined++
-	}
-	s.consider(t, now)
-	return t.run.ID, opened
-}
-
-// Pass moves the cursor over an event once every rule it matched was admitted or
-// dead-lettered.
-func (s *Scheduler) Pass(sequence uint64) { s.cursor = max(s.cursor, sequence) }
-
-func (s *Scheduler) open(cause Cause, plan rules.Plan) *task {
-	run := &Run{
-		Schema: recordSchema, ID: RunID(s.names.Journal, cause.Sequence, plan.Tenant, plan.Rule),
-		Tenant: plan.Tenant, Rule: plan.Rule, Revision: cause.Revision, State: RunGathering,
-		Plan: plan, Steps: make([]StepRecord, len(plan.Steps)),
-		Opened: cause.Time, Newest: cause.Time, Trace: cause.Trace,
-	}
-	for i := range run.Steps {
-		run.Steps[i].State = StepWaiting
-	}
-	t := &task{run: run, wakeI: -1}
-	s.tasks[run.ID] = t
-	return t
 }
 
 // Next returns the command to carry out now, or the time to ask again; the zero
@@ -222,6 +170,7 @@ func (s *Scheduler) Touched() []*Run {
 		t.run.Cursor = s.cursor
 		runs[i] = t.run
 	}
+	clear(s.touched)
 	s.touched = s.touched[:0]
 	return runs
 }

@@ -37,12 +37,12 @@ func (s *Scheduler) tellStep(t *task, i int, how string, now time.Time) {
 	switch plan.Action {
 	case rules.Copy:
 		s.put(t, i, kind, plan.Args.App, now, events.CopyData{
-			Work: s.work(t.run, step.Reason, step.Error), Step: plan.Name, Attempts: len(step.Attempts),
+			Work: s.work(t.run, step.Reason, step.Error), Step: plan.Name, Attempts: step.Tried,
 			App: app, Copy: made, Space: plan.Args.Space, ErrorCode: step.Result.Code,
 		})
 	case rules.Publish:
 		s.put(t, i, kind, plan.Args.App, now, events.PublishData{
-			Work: s.work(t.run, step.Reason, step.Error), Step: plan.Name, Attempts: len(step.Attempts),
+			Work: s.work(t.run, step.Reason, step.Error), Step: plan.Name, Attempts: step.Tried,
 			App: app, Published: made, Space: plan.Args.Space, Replaced: step.Result.Replaced, ErrorCode: step.Result.Code,
 		})
 	}
@@ -53,7 +53,7 @@ func (s *Scheduler) tellReload(t *task, i int, kind string, now time.Time) {
 	plan, step := t.run.Plan.Steps[i], &t.run.Steps[i]
 	result := step.Result
 	data := events.ReloadData{
-		Work: s.work(t.run, step.Reason, step.Error), Step: plan.Name, Attempts: len(step.Attempts),
+		Work: s.work(t.run, step.Reason, step.Error), Step: plan.Name, Attempts: step.Tried,
 		App: s.app(plan.Args.App, ""), ReloadID: result.ReloadID, Status: result.Status, Partial: plan.Args.Partial,
 		ErrorCode: result.Code, Created: result.Created, Started: result.Began, Ended: result.Finished,
 	}
@@ -73,7 +73,7 @@ func (s *Scheduler) tellRun(t *task, now time.Time) {
 	for i := range run.Steps {
 		data.Steps = append(data.Steps, events.StepState{
 			Name: run.Plan.Steps[i].Name, Action: string(run.Plan.Steps[i].Action),
-			State: string(run.Steps[i].State), Attempts: len(run.Steps[i].Attempts),
+			State: string(run.Steps[i].State), Attempts: run.Steps[i].Tried,
 		})
 	}
 	s.put(t, -1, events.TypePrefix+"run."+string(run.State), run.ID, now, data)
@@ -85,7 +85,7 @@ func (s *Scheduler) put(t *task, i int, kind, key string, now time.Time, data an
 	run := t.run
 	id := run.ID + "/" + strings.TrimPrefix(kind, events.TypePrefix)
 	if i >= 0 {
-		id = fmt.Sprintf("%s/%s/%d", run.ID, run.Plan.Steps[i].Name, len(run.Steps[i].Attempts)) + "/" + strings.TrimPrefix(kind, events.TypePrefix)
+		id = fmt.Sprintf("%s/%s/%d", run.ID, run.Plan.Steps[i].Name, run.Steps[i].Tried) + "/" + strings.TrimPrefix(kind, events.TypePrefix)
 	}
 	run.Outbox = append(run.Outbox, must(events.NewOutcome(events.Head{
 		ID: id, Type: kind, Tenant: run.Tenant, Rule: run.Rule, Subject: subjectOf(i, key), Key: key, Time: now,

@@ -42,7 +42,7 @@ var runMoves = map[RunState][]RunState{
 	RunGathering: {RunReady, RunExpired, RunCanceled},
 	RunReady:     {RunRunning, RunFailed, RunExpired, RunCanceled},
 	RunRunning:   {RunSucceeded, RunFailed, RunCanceled, RunExpired, RunHeld},
-	RunHeld:      {RunRunning, RunFailed, RunExpired, RunCanceled},
+	RunHeld:      {RunRunning, RunFailed, RunCanceled},
 }
 
 // stepMoves is the state machine of steps: every move that may happen.
@@ -50,7 +50,7 @@ var stepMoves = map[StepState][]StepState{
 	StepWaiting:   {StepCalling, StepFailed, StepCanceled},
 	StepCalling:   {StepSubmitted, StepSucceeded, StepFailed, StepWaiting, StepUnknown},
 	StepSubmitted: {StepSucceeded, StepFailed, StepCanceled},
-	StepUnknown:   {StepSubmitted, StepSucceeded, StepFailed, StepWaiting},
+	StepUnknown:   {StepSucceeded, StepFailed, StepWaiting},
 }
 
 // mayMove says whether a table allows the move from one state to another.

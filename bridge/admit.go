@@ -1,0 +1,115 @@
+package bridge
+
+import (
+	"time"
+
+	"github.com/qlikgateway/gateway/bridge/rules"
+)
+
+// A Cause is one event of the journal, as far as a run needs to know it.
+type Cause struct {
+	Sequence uint64
+	ID       string    // CloudEvents id
+	Time     time.Time // when the journal took it
+	Trace    string    // traceparent, if it had one
+	Revision uint64    // of the configuration that routed it
+}
+
+// Admit joins the event to a run of the same rule and key that has not called
+// anything yet, or opens one, and returns the run's id and whether it was opened.
+// An event admitted before changes nothing; its id is then empty.
+func (s *Scheduler) Admit(now time.Time, cause Cause, plan rules.Plan) (id string, opened bool) {
+	if cause.Sequence <= s.admitted[plan.Rule] {
+		return "", false
+	}
+	s.admitted[plan.Rule] = cause.Sequence
+	s.stats.Admitted++
+	key := gatherKey(plan)
+	t := s.joinable[key]
+	if t == nil || plan.Gather.None {
+		t, opened = s.open(cause, plan), true
+		s.stats.Opened++
+	} else {
+		s.replan(t, plan)
+		s.stats.Joined++
+	}
+	t.run.Causes.Add(cause.Sequence, cause.ID)
+	t.run.Newest, t.run.Revision = cause.Time, cause.Revision
+	s.touch(t)
+	if plan.Gather.None || t.run.Causes.Count >= maxCauses {
+		s.closeGathering(t)
+	} else {
+		s.joinable[key] = t
+	}
+	s.consider(t, now)
+	return t.run.ID, opened
+}
+
+// gatherKey tells apart the runs that events may join.
+func gatherKey(plan rules.Plan) string { return plan.Rule + "\x00" + plan.Key }
+
+// closeGathering lets no further event join a run.
+func (s *Scheduler) closeGathering(t *task) {
+	if key := gatherKey(t.run.Plan); s.joinable[key] == t {
+		delete(s.joinable, key)
+	}
+}
+
+// Pass moves the cursor over an event once every rule it matched was admitted or
+// dead-lettered.
+func (s *Scheduler) Pass(sequence uint64) { s.cursor = max(s.cursor, sequence) }
+
+func (s *Scheduler) open(cause Cause, plan rules.Plan) *task {
+	run := &Run{
+		Schema: recordSchema, ID: RunID(s.names.Journal, cause.Sequence, plan.Tenant, plan.Rule),
+		Tenant: plan.Tenant, Rule: plan.Rule, Revision: cause.Revision, State: RunGathering,
+		Plan: plan, Steps: newSteps(plan), Opened: cause.Time, Newest: cause.Time, Trace: cause.Trace,
+	}
+	t := &task{run: run, wakeI: -1}
+	s.tasks[run.ID] = t
+	return t
+}
+
+func newSteps(plan rules.Plan) []StepRecord {
+	steps := make([]StepRecord, len(plan.Steps))
+	for i := range steps {
+		steps[i].State = StepWaiting
+	}
+	return steps
+}
+
+// replan gives a run that has called nothing yet the plan of its newest cause. What
+// was found out for the old plan is kept where the new one asks for the same.
+func (s *Scheduler) replan(t *task, plan rules.Plan) {
+	run := t.run
+	if !adopt(run, plan) {
+		s.withdraw(t)
+		wait := run.Steps[0]
+		run.Steps = newSteps(plan)
+		run.Steps[0].NotBefore, run.Steps[0].Waits = wait.NotBefore, wait.Waits
+	}
+	run.Plan = plan
+	t.apps = nil
+}
+
+// adopt fills the published apps that were found into a new plan, and says whether
+// it has the same steps with the same apps and spaces as the run's.
+func adopt(run *Run, plan rules.Plan) bool {
+	if len(plan.Steps) != len(run.Steps) {
+		return false
+	}
+	for i := range plan.Steps {
+		old, step := run.Plan.Steps[i], &plan.Steps[i]
+		found := run.Steps[i].Mode == PublishReplace && step.Args.Target == ""
+		if old.Action != step.Action || !sameApp(old.Args, step.Args) || old.Args.Target != step.Args.Target && !found {
+			return false
+		}
+		if found {
+			step.Args.Target = old.Args.Target
+		}
+	}
+	return true
+}
+
+// sameApp says whether two steps touch the same app in the same space.
+func sameApp(a, b rules.Args) bool { return a.App == b.App && a.Space == b.Space }

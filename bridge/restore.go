@@ -1,0 +1,81 @@
+package bridge
+
+import (
+	"time"
+
+	"github.com/qlikgateway/gateway/qlik"
+)
+
+// restore takes a run from the ledger into memory. A call found under way is lost.
+func (s *Scheduler) restore(run *Run, now time.Time) {
+	t := &task{run: run, wakeI: -1}
+	s.tasks[run.ID] = t
+	if len(run.Outbox) > 0 || run.State.Ended() {
+		s.touch(t)
+	}
+	if run.State.Ended() {
+		return
+	}
+	gathering := run.State == RunGathering || run.State == RunReady
+	if gathering && !run.Plan.Gather.None && run.Causes.Count < maxCauses && run.Stopping == "" {
+		s.joinable[gatherKey(run.Plan)] = t
+	}
+	if run.Lanes != nil {
+		s.holdLanes(t, run.Lanes)
+	}
+	t.stopBy, t.cancelAt = now.Add(s.limits.Cancel), now
+	s.resume(t, now)
+	s.consider(t, now)
+}
+
+// resume goes on with the step that a run was at.
+func (s *Scheduler) resume(t *task, now time.Time) {
+	i := t.run.current()
+	step := &t.run.Steps[i]
+	if latest := now.Add(max(s.limits.Frequency, t.run.Plan.Retry.Cap)); step.NotBefore.After(latest) {
+		step.NotBefore = latest // the clock was set back since
+	}
+	switch step.State {
+	case StepCalling:
+		if step.Mode == PublishReplace || step.Mode == PublishTry {
+			moveStep(step, StepWaiting) // a republish converges: it is made again
+			break
+		}
+		step.attempt().Lost = true
+		step.NotBefore = now
+		t.graceEnds = now.Add(s.limits.takeOverGrace(t.run.Plan.Steps[i].Action))
+	case StepSubmitted:
+		s.follow(t, step.Result.ReloadID, now)
+		t.cancelAt = now
+		t.pollAt, t.submitted = now, step.attempt().CalledAt
+		if t.submitted.After(now) {
+			t.submitted = now
+		}
+	}
+}
+
+// recall counts a run's calls into the windows of their classes, and remembers
+// what it is known to have done.
+func (s *Scheduler) recall(run *Run, now time.Time) {
+	s.admitted[run.Rule] = max(s.admitted[run.Rule], run.Causes.Last)
+	for i := range run.Steps {
+		class, _ := Command{Kind: KindCall, Step: run.Plan.Steps[i]}.class()
+		for _, attempt := range run.Steps[i].Attempts {
+			switch {
+			case !attempt.Sent:
+			case attempt.AnsweredAt.IsZero():
+				s.quota[class].add(now.Add(s.limits.late(class)))
+			case attempt.Lost:
+				s.quota[class].add(attempt.AnsweredAt.Add(s.limits.Grace))
+			default:
+				s.quota[class].add(attempt.AnsweredAt)
+			}
+		}
+		if at := run.Steps[i].CancelAt; !at.IsZero() {
+			s.quota[qlik.ClassReload].add(at.Add(s.limits.late(qlik.ClassReload)))
+		}
+		if id := run.Steps[i].Result.ReloadID; id != "" {
+			s.ours.note(id, now)
+		}
+	}
+}
