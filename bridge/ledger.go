@@ -7,15 +7,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-	"github.com/synadia-io/orbit.go/jetstreamext"
-
-	"github.com/qlikgateway/gateway/events"
 )
 
 // ErrDisplaced is returned when another dispatcher has taken the tenant over.
@@ -81,6 +76,7 @@ type Tenure struct {
 	ledger *Ledger
 	tenant string
 	epoch  uint64 // revision of the epoch's key: the fence
+	saved  uint64 // the journal position in the ledger
 }
 
 // TakeOver begins a new tenure over a tenant and ends every earlier one: from its
@@ -91,93 +87,6 @@ func (l *Ledger) TakeOver(ctx context.Context, tenant, holder string) (*Tenure, 
 		return nil, fmt.Errorf("take over tenant %s: %w", tenant, err)
 	}
 	return &Tenure{ledger: l, tenant: tenant, epoch: epoch}, nil
-}
-
-// A Change is what one write of a tenure holds.
-type Change struct {
-	Active []*Run // written as they are
-	Ended  []*Run // moved to the ended runs
-	Cursor uint64 // journal position, if it moved; 0 = not
-	Outbox []events.Outcome
-	Tell   bool // Outbox holds the tenant's outbox, to be written
-}
-
-// Save writes a change: whole or not at all, and only while the tenure lasts. It
-// tries again until it is written, the tenure is over or ctx ends.
-func (t *Tenure) Save(ctx context.Context, change Change) error {
-	messages, err := t.messages(change)
-	if err != nil || len(messages) == 0 {
-		return err
-	}
-	for wait := pauseShort; ; wait = min(2*wait, pauseLong) {
-		err := t.write(ctx, messages)
-		var refused *jetstream.APIError
-		switch {
-		case err == nil:
-			return nil
-		case errors.As(err, &refused) && refused.ErrorCode == codeStale:
-			return ErrDisplaced
-		case errors.As(err, &refused) && refused.ErrorCode == codeBusy:
-		case ctx.Err() != nil:
-			return fmt.Errorf("save tenant %s: %w", t.tenant, err)
-		}
-		if err := pause(ctx, wait); err != nil {
-			return fmt.Errorf("save tenant %s: %w", t.tenant, err)
-		}
-	}
-}
-
-func (t *Tenure) write(ctx context.Context, messages []*nats.Msg) error {
-	ctx, cancel := context.WithTimeout(ctx, writeLimit)
-	defer cancel()
-	if len(messages) == 1 {
-		_, err := t.ledger.js.PublishMsg(ctx, messages[0], jetstream.WithRetryAttempts(0))
-		return err
-	}
-	_, err := jetstreamext.PublishMsgBatch(ctx, t.ledger.js, messages)
-	return err
-}
-
-// messages encodes a change; the first message carries the fence. A lone run
-// carries the cursor inside its record, so that one trigger costs one write.
-func (t *Tenure) messages(change Change) ([]*nats.Msg, error) {
-	var out []*nats.Msg
-	put := func(key string, value any, ttl time.Duration) error {
-		data, err := json.Marshal(value)
-		if err != nil {
-			return fmt.Errorf("encode %s: %w", key, err)
-		}
-		msg := nats.NewMsg("$KV." + t.ledger.bucket + "." + key)
-		msg.Data = data
-		if ttl > 0 {
-			msg.Header.Set("Nats-TTL", ttl.String())
-		}
-		out = append(out, msg)
-		return nil
-	}
-	var err error
-	for _, run := range change.Active {
-		err = errors.Join(err, put("active."+t.tenant+"."+run.ID, run, 0))
-	}
-	for _, run := range change.Ended {
-		err = errors.Join(err, put("ended."+t.tenant+"."+run.ID, run, keepEnded))
-		purge := nats.NewMsg("$KV." + t.ledger.bucket + ".active." + t.tenant + "." + run.ID)
-		purge.Header.Set("KV-Operation", "PURGE")
-		purge.Header.Set("Nats-Rollup", "sub")
-		purge.Header.Set("Nats-TTL", purgeMarker)
-		out = append(out, purge)
-	}
-	if change.Cursor > 0 && (len(change.Active) == 0 || len(change.Ended) > 0) {
-		err = errors.Join(err, put("cursor."+t.tenant, change.Cursor, 0))
-	}
-	if change.Tell {
-		err = errors.Join(err, put("state."+t.tenant+".outbox", change.Outbox, 0))
-	}
-	if err == nil && len(out) > 0 {
-		out[0].Header.Set("Nats-Expected-Last-Subject-Sequence", strconv.FormatUint(t.epoch, 10))
-		out[0].Header.Set("Nats-Expected-Last-Subject-Sequence-Subject", "$KV."+t.ledger.bucket+".epoch."+t.tenant)
-	}
-	return out, err
 }
 
 // Load reads what the ledger holds of the tenure's tenant: its active runs, those
@@ -196,7 +105,10 @@ func (t *Tenure) Load(ctx context.Context, endedSince time.Time) (Snapshot, erro
 		select {
 		case <-ctx.Done():
 			return held, fmt.Errorf("load tenant %s: %w", t.tenant, ctx.Err())
-		case entry := <-watch.Updates():
+		case entry, open := <-watch.Updates():
+			if !open {
+				return held, fmt.Errorf("load tenant %s: the connection was closed", t.tenant)
+			}
 			if entry == nil {
 				continue // the past is read; go on until our own epoch was seen
 			}
@@ -214,6 +126,7 @@ func (t *Tenure) Load(ctx context.Context, endedSince time.Time) (Snapshot, erro
 	for _, run := range held.Recent {
 		held.Cursor = max(held.Cursor, run.Cursor)
 	}
+	t.saved = held.Cursor
 	return held, err
 }
 

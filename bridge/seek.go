@@ -25,10 +25,14 @@ func (w *worker) reconcile(ctx context.Context, report *Report) error {
 // seekReload lists the app's reloads since the call, all of them: a listing that
 // is not complete proves nothing.
 func (w *worker) seekReload(ctx context.Context, report *Report) error {
-	if err := w.learnIdentity(ctx, report); err != nil {
+	if err := w.meet(ctx, report); err != nil {
 		return err
 	}
-	since := report.Command.Since.Add(-clockSlack)
+	since := report.Command.Since
+	if called := w.client.ServerTime(report.Command.Called); called.Before(since) {
+		since = called
+	}
+	since = since.Add(-clockSlack)
 	sorted := w.client.Dialect() == qlik.Cloud
 	query := qlik.ReloadQuery{AppID: report.Command.Step.Args.App, Limit: 100, Sort: "-creationTime"}
 	for reload, err := range w.client.Reloads(ctx, query) {
@@ -43,20 +47,6 @@ func (w *worker) seekReload(ctx context.Context, report *Report) error {
 		}
 		report.Listed = append(report.Listed, reload)
 	}
-	return nil
-}
-
-// learnIdentity asks once which Qlik user we are.
-func (w *worker) learnIdentity(ctx context.Context, report *Report) error {
-	if w.identity.Load() != nil {
-		return nil
-	}
-	id, err := w.client.Me(ctx)
-	if err != nil {
-		return err
-	}
-	w.identity.Store(&id)
-	report.Identity = id
 	return nil
 }
 

@@ -45,16 +45,17 @@ func (w *worker) do(ctx context.Context, command Command) Report {
 	case KindFind:
 		err = w.through(ctx, w.find, &report)
 	case KindCall:
-		idempotent = command.Step.Action == rules.Publish && command.Mode != PublishNew
-		if err = command.fresh(report.Began, w.limits.Bound); err == nil {
-			err = w.through(ctx, w.call, &report)
+		if err = w.through(ctx, w.meet, &report); err != nil {
+			break
 		}
+		idempotent = command.Step.Action == rules.Publish && command.Mode != PublishNew
+		err = w.while(ctx, w.call, &report)
 	case KindPoll:
 		err = w.through(ctx, w.poll, &report)
 	case KindReconcile:
-		err = w.through(ctx, w.reconcile, &report)
+		err = w.while(ctx, w.reconcile, &report)
 	case KindCancel:
-		err = w.through(ctx, w.cancel, &report)
+		err = w.while(ctx, w.cancel, &report)
 	case KindProbe:
 		err = w.probe(ctx)
 	}
@@ -68,6 +69,36 @@ func (w *worker) do(ctx context.Context, command Command) Report {
 		w.forgetResourceID(failure, &report)
 	}
 	return report
+}
+
+// while makes a call that must not come from a dispatcher whose time is over.
+func (w *worker) while(ctx context.Context, f func(context.Context, *Report) error, report *Report) error {
+	if err := report.Command.fresh(time.Now(), w.limits.Bound); err != nil {
+		return err
+	}
+	return w.through(ctx, f, report)
+}
+
+// meet learns Qlik's clock and which user we are there, before the first call that
+// must not be made twice: should its answer be lost, what it made is known by them.
+func (w *worker) meet(ctx context.Context, report *Report) error {
+	if w.identity.Load() != nil {
+		return nil
+	}
+	id, err := w.client.Me(ctx)
+	if w.client.Dialect() != qlik.Cloud {
+		_, err = w.client.GetAppsPrivileges(ctx)
+	}
+	var failure *qlik.Error
+	if errors.As(err, &failure) && (failure.Reason() == qlik.ReasonForbidden || failure.Reason() == qlik.ReasonNotFound) {
+		err = nil // it does not say who we are, but it told its time
+	}
+	if err != nil {
+		return err
+	}
+	w.identity.Store(&id)
+	report.Identity, report.QlikTime = id, w.client.ServerTime(report.Began)
+	return nil
 }
 
 // fresh refuses a command that was decided too long ago, by the monotonic clock or

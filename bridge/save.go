@@ -1,0 +1,143 @@
+package bridge
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/synadia-io/orbit.go/jetstreamext"
+
+	"github.com/qlikgateway/gateway/events"
+)
+
+// A Change is what one write of a tenure holds.
+type Change struct {
+	Active []*Run // written as they are
+	Ended  []*Run // moved to the ended runs
+	Cursor uint64 // journal position, if it moved; 0 = not
+	Outbox []events.Outcome
+	Tell   bool // Outbox holds the tenant's outbox, to be written
+}
+
+// mostInPart is how many runs one atomic batch holds. The server takes 1000
+// messages, and a run that has ended needs two.
+const mostInPart = 400
+
+// parts splits a change that is too large for one atomic batch. Only the last part
+// moves the cursor from where it was saved: until it is written, the journal is
+// read again from there, and runs written before know the events they hold.
+func (c Change) parts(saved uint64) []Change {
+	var parts []Change
+	for len(c.Active)+len(c.Ended) > mostInPart {
+		n := min(len(c.Active), mostInPart)
+		part := Change{Active: before(c.Active[:n], saved), Ended: before(c.Ended[:mostInPart-n], saved)}
+		c.Active, c.Ended = c.Active[n:], c.Ended[mostInPart-n:]
+		parts = append(parts, part)
+	}
+	return append(parts, c)
+}
+
+// before returns the runs with an earlier cursor in their records.
+func before(runs []*Run, cursor uint64) []*Run {
+	out := make([]*Run, len(runs))
+	for i, run := range runs {
+		earlier := *run
+		earlier.Cursor = min(run.Cursor, cursor)
+		out[i] = &earlier
+	}
+	return out
+}
+
+// Save writes a change, and only while the tenure lasts: whole or not at all,
+// unless it holds more than mostInPart runs. It tries again until it is written,
+// the tenure is over or ctx ends.
+func (t *Tenure) Save(ctx context.Context, change Change) error {
+	for _, part := range change.parts(t.saved) {
+		if err := t.save(ctx, part); err != nil {
+			return err
+		}
+	}
+	t.saved = max(t.saved, change.Cursor)
+	return nil
+}
+
+func (t *Tenure) save(ctx context.Context, change Change) error {
+	messages, err := t.messages(change)
+	if err != nil || len(messages) == 0 {
+		return err
+	}
+	for wait := pauseShort; ; wait = min(2*wait, pauseLong) {
+		err := t.write(ctx, messages)
+		var refused *jetstream.APIError
+		switch {
+		case err == nil:
+			return nil
+		case errors.As(err, &refused) && refused.ErrorCode == codeStale:
+			return ErrDisplaced
+		case errors.As(err, &refused) && refused.ErrorCode == codeBusy:
+		case ctx.Err() != nil:
+			return fmt.Errorf("save tenant %s: %w", t.tenant, err)
+		}
+		if err := pause(ctx, wait); err != nil {
+			return fmt.Errorf("save tenant %s: %w", t.tenant, err)
+		}
+	}
+}
+
+func (t *Tenure) write(ctx context.Context, messages []*nats.Msg) error {
+	ctx, cancel := context.WithTimeout(ctx, writeLimit)
+	defer cancel()
+	if len(messages) == 1 {
+		_, err := t.ledger.js.PublishMsg(ctx, messages[0], jetstream.WithRetryAttempts(0))
+		return err
+	}
+	_, err := jetstreamext.PublishMsgBatch(ctx, t.ledger.js, messages)
+	return err
+}
+
+// messages encodes a change; the first message carries the fence. A lone run
+// carries the cursor inside its record, so that one trigger costs one write.
+func (t *Tenure) messages(change Change) ([]*nats.Msg, error) {
+	var out []*nats.Msg
+	put := func(key string, value any, ttl time.Duration) error {
+		data, err := json.Marshal(value)
+		if err != nil {
+			return fmt.Errorf("encode %s: %w", key, err)
+		}
+		msg := nats.NewMsg("$KV." + t.ledger.bucket + "." + key)
+		msg.Data = data
+		if ttl > 0 {
+			msg.Header.Set("Nats-TTL", ttl.String())
+		}
+		out = append(out, msg)
+		return nil
+	}
+	var err error
+	for _, run := range change.Active {
+		err = errors.Join(err, put("active."+t.tenant+"."+run.ID, run, 0))
+	}
+	for _, run := range change.Ended {
+		err = errors.Join(err, put("ended."+t.tenant+"."+run.ID, run, keepEnded))
+		purge := nats.NewMsg("$KV." + t.ledger.bucket + ".active." + t.tenant + "." + run.ID)
+		purge.Header.Set("KV-Operation", "PURGE")
+		purge.Header.Set("Nats-Rollup", "sub")
+		purge.Header.Set("Nats-TTL", purgeMarker)
+		out = append(out, purge)
+	}
+	if change.Cursor > 0 && (len(change.Active) == 0 || len(change.Ended) > 0) {
+		err = errors.Join(err, put("cursor."+t.tenant, change.Cursor, 0))
+	}
+	if change.Tell {
+		err = errors.Join(err, put("state."+t.tenant+".outbox", change.Outbox, 0))
+	}
+	if err == nil && len(out) > 0 {
+		out[0].Header.Set("Nats-Expected-Last-Subject-Sequence", strconv.FormatUint(t.epoch, 10))
+		out[0].Header.Set("Nats-Expected-Last-Subject-Sequence-Subject", "$KV."+t.ledger.bucket+".epoch."+t.tenant)
+	}
+	return out, err
+}
