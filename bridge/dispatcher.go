@@ -90,6 +90,7 @@ func (d *Dispatcher) serve(ctx context.Context, lease *Lease) error {
 			stop(err)
 		}
 	})
+	background.Go(func() { d.bound(ctx, work, stop) })
 	t, err := d.takeOver(ctx, lease)
 	if err != nil {
 		return err
@@ -110,6 +111,21 @@ func (d *Dispatcher) serve(ctx context.Context, lease *Lease) error {
 	stop(err)
 	t.calls.Wait()
 	return err
+}
+
+// errSlow ends a tenure whose stop took longer than Config.Drain.
+var errSlow = errors.New("stop: what was in hand did not end in time and will be reconciled")
+
+// bound ends the work some time after ctx ended, whatever it waits for.
+func (d *Dispatcher) bound(ctx, work context.Context, stop context.CancelCauseFunc) {
+	select {
+	case <-work.Done():
+		return
+	case <-ctx.Done():
+	}
+	if pause(work, d.cfg.Drain) == nil {
+		stop(errSlow)
+	}
 }
 
 // takeOver begins a tenure with what the ledger and the journal hold.

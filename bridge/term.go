@@ -35,7 +35,6 @@ func (t *term) loop(ctx, work context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	entries, done := t.entries, ctx.Done()
-	var drained <-chan time.Time
 	for {
 		var commands []Command
 		var again time.Time
@@ -56,9 +55,6 @@ func (t *term) loop(ctx, work context.Context) error {
 			return context.Cause(work)
 		case <-done:
 			entries, done = nil, nil
-			drained = time.After(t.d.cfg.Drain)
-		case <-drained:
-			return fmt.Errorf("stop: %d calls did not end in time and will be reconciled", t.flying)
 		case entry := <-entries:
 			if err := t.admit(work, entry); err != nil {
 				return err

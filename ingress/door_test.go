@@ -120,7 +120,7 @@ func opened(t *testing.T, change func(*ingress.Config)) *door {
 		t.Fatal(err)
 	}
 	server := httptest.NewUnstartedServer(handler)
-	server.Config = in.Server(handler)
+	server.Config = ingress.NewServer(handler, zerolog.Nop())
 	server.Start()
 	t.Cleanup(server.Close)
 	d.url = server.URL

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"github.com/rs/zerolog"
 )
 
 // Limits of the server that faces senders.
@@ -23,10 +24,10 @@ const (
 	MaxHeaderBytes    = 32 << 10
 )
 
-// Server returns an HTTP server for a handler that faces the open Internet, with
-// this package's limits set. Its address is the caller's to set, its errors go to
-// the ingress log.
-func (in *Ingress) Server(handler http.Handler) *http.Server {
+// NewServer returns an HTTP server for a handler that faces the open Internet, with
+// this package's limits set. Its address is the caller's to set; its errors are
+// sampled, so that a flood does not fill the log.
+func NewServer(handler http.Handler, out zerolog.Logger) *http.Server {
 	return &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: ReadHeaderTimeout,
@@ -34,7 +35,7 @@ func (in *Ingress) Server(handler http.Handler) *http.Server {
 		WriteTimeout:      WriteTimeout,
 		IdleTimeout:       IdleTimeout,
 		MaxHeaderBytes:    MaxHeaderBytes,
-		ErrorLog:          log.New(in.refused, "", 0),
+		ErrorLog:          log.New(sampled(out), "", 0),
 	}
 }
 

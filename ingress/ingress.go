@@ -91,8 +91,13 @@ func New(config Config) (*Ingress, error) {
 		metrics: m,
 		proxies: proxies,
 		outside: newOutside(config.Transport),
-		refused: config.Log.Sample(&zerolog.BurstSampler{Burst: 20, Period: time.Second}),
+		refused: sampled(config.Log),
 	}, nil
+}
+
+// sampled returns a log that a flood does not fill.
+func sampled(log zerolog.Logger) zerolog.Logger {
+	return log.Sample(&zerolog.BurstSampler{Burst: 20, Period: time.Second})
 }
 
 // Set puts sources and rules in force for every delivery that begins after it.

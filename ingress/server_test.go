@@ -61,7 +61,7 @@ func piped(t *testing.T) (*pipe, *shelf) {
 		t.Fatal(err)
 	}
 	p := &pipe{conns: make(chan net.Conn), ended: make(chan struct{})}
-	server := in.Server(handler)
+	server := ingress.NewServer(handler, zerolog.Nop())
 	go server.Serve(p)
 	t.Cleanup(func() { server.Close() })
 	return p, s

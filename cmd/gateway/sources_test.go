@@ -32,18 +32,18 @@ func TestEveryWayToProveCanBeWritten(t *testing.T) {
 func TestMistakesInWaysToProveAreToldWithTheirPlace(t *testing.T) {
 	t.Parallel()
 	for source, want := range map[string]string{
-		"{verify: {hmac: {header: X, hash: md5}}, secret: env:A_SECRET}":                         "sources.x.verify.hmac.hash: expected sha256, sha512 or sha1",
-		"{verify: {hmac: {header: X, tolerance: 0s}}, secret: env:A_SECRET}":                     "sources.x.verify.hmac.tolerance: ",
-		"{verify: {hmac: {header: X}, bearer: {}}, secret: env:A_SECRET}":                        "sources.x.verify: 2 keys; expected at most 1",
+		"{verify: {hmac: {header: X, hash: md5}}, secret: env:A_SECRET}":                  "sources.x.verify.hmac.hash: expected sha256, sha512 or sha1",
+		"{verify: {hmac: {header: X, tolerance: 0s}}, secret: env:A_SECRET}":              "sources.x.verify.hmac.tolerance: ",
+		"{verify: {hmac: {header: X}, bearer: {}}, secret: env:A_SECRET}":                 "sources.x.verify: 2 keys; expected at most 1",
 		"{verify: {bearer: {secret: env:NOT_SET}}}":                                       "sources.x.verify.bearer.secret: the environment variable NOT_SET",
-		"{verify: {any: [bearer, {header: {}}]}, secret: env:A_SECRET}":                          "sources.x.verify.any[1].header.name: is missing",
+		"{verify: {any: [bearer, {header: {}}]}, secret: env:A_SECRET}":                   "sources.x.verify.any[1].header.name: is missing",
 		"{verify: {jwt: {audience: a}}}":                                                  "sources.x.verify: jwt.issuer: expected",
 		"{verify: {jwt: {issuer: 'http://a.example.com', audience: a}}}":                  "sources.x.verify: jwt.issuer: expected",
 		"{verify: {jwt: {issuer: 'https://a.example.com', audience: a, claims: {x: 1}}}}": "sources.x.verify.jwt.claims.x: expected text in quotes",
 		"{verify: {sns: {topics: [loads]}}}":                                              "sources.x.verify: sns.topics: expected ARNs",
 		"{verify: {mtls: {ca: none.pem}}}":                                                "sources.x.verify.mtls: client certificates are seen only where TLS ends",
 		"{verify: {ip: [192.0.2.1/24]}}":                                                  "sources.x.verify: ip: 192.0.2.1/24 has bits behind its mask; expected 192.0.2.0/24",
-		"{verify: {ip: [192.0.2.1]}, secret: env:A_SECRET}":                                      "sources.x.secret: this secret proves nothing",
+		"{verify: {ip: [192.0.2.1]}, secret: env:A_SECRET}":                               "sources.x.secret: this secret proves nothing",
 	} {
 		c, problems := parseConfig("gateway.yaml", []byte(tenant+"sources: {x: "+source+"}"), environment)
 		if got := lines(problems); c != nil || !strings.Contains(got, want) {

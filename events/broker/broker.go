@@ -144,10 +144,25 @@ func (b *Broker) ClientURL() string {
 	return b.embedded.server.ClientURL()
 }
 
+// Broken is closed when the embedded server's store met an error, such as a full
+// disk, after which it takes no more writes, not even once the cause is gone. The
+// broker is to be closed and opened again. With an external server it never is.
+func (b *Broker) Broken() <-chan struct{} {
+	if b.embedded == nil {
+		return nil
+	}
+	return b.embedded.broken
+}
+
 // Ready says why the broker cannot store anything now, or nil.
 func (b *Broker) Ready() error {
 	if !b.conn.IsConnected() {
 		return errors.New("broker: not connected")
+	}
+	select {
+	case <-b.Broken():
+		return errors.New("broker: the store takes no more writes; is the disk full or read-only?")
+	default:
 	}
 	if b.embedded != nil && !b.embedded.server.JetStreamEnabled() {
 		return errors.New("broker: the embedded server has switched its store off; is the disk full or read-only?")

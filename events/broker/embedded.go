@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -30,6 +31,7 @@ type embedded struct {
 	server *server.Server
 	gate   *gate
 	lock   *dirLock
+	broken chan struct{} // closed when the store can be written no more
 }
 
 // startEmbedded locks the data folder and runs a server on it.
@@ -41,7 +43,7 @@ func startEmbedded(ctx context.Context, cfg Config, log zerolog.Logger) (*embedd
 	if err != nil {
 		return nil, err
 	}
-	e := &embedded{lock: lock}
+	e := &embedded{lock: lock, broken: make(chan struct{})}
 	if err := e.start(ctx, cfg, log); err != nil {
 		e.stop()
 		return nil, err
@@ -59,7 +61,7 @@ func (e *embedded) start(ctx context.Context, cfg Config, log zerolog.Logger) er
 	if e.server, err = server.NewServer(options); err != nil {
 		return fmt.Errorf("make embedded NATS server: %w", err)
 	}
-	e.server.SetLoggerV2(serverLog{log.With().Str("component", "nats").Logger(), fatal}, log.GetLevel() <= zerolog.TraceLevel, false, false)
+	e.server.SetLoggerV2(serverLog{log.With().Str("component", "nats").Logger(), fatal, sync.OnceFunc(func() { close(e.broken) })}, log.GetLevel() <= zerolog.TraceLevel, false, false)
 	core, err := e.server.LookupAccount(coreAccount)
 	if err != nil {
 		return fmt.Errorf("look up account %s: %w", coreAccount, err)

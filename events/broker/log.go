@@ -2,6 +2,7 @@ package broker
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/rs/zerolog"
 )
@@ -11,6 +12,10 @@ import (
 type serverLog struct {
 	log   zerolog.Logger
 	fatal chan<- string // takes the first message of the kind after which the server gives up
+
+	// broken is told when a store met an error after which the server writes to it
+	// no more: it says so in its log only.
+	broken func()
 }
 
 // Noticef logs at level debug.
@@ -20,7 +25,12 @@ func (s serverLog) Noticef(format string, v ...any) { s.log.Debug().Msgf(format,
 func (s serverLog) Warnf(format string, v ...any) { s.log.Warn().Msgf(format, v...) }
 
 // Errorf logs at level error.
-func (s serverLog) Errorf(format string, v ...any) { s.log.Error().Msgf(format, v...) }
+func (s serverLog) Errorf(format string, v ...any) {
+	s.log.Error().Msgf(format, v...)
+	if strings.Contains(strings.ToLower(format), "critical write error") || strings.Contains(format, "will be DISABLED") {
+		s.broken()
+	}
+}
 
 // Fatalf logs at level error and lets Open fail: only main ends the process.
 func (s serverLog) Fatalf(format string, v ...any) {

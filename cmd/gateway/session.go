@@ -1,0 +1,228 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/qlikgateway/gateway/bridge"
+	"github.com/qlikgateway/gateway/events/broker"
+	"github.com/qlikgateway/gateway/ingress"
+)
+
+// errStore ends a session whose store takes no more writes, such as after a full
+// disk. The next one opens it again.
+var errStore = errors.New("the store takes no more writes; is the disk full or read-only?")
+
+// A session is what works between the opening of the broker and its close. A
+// process has one, unless its store breaks.
+type session struct {
+	broker      *broker.Broker
+	ingress     *ingress.Ingress
+	dispatchers []*bridge.Dispatcher
+	senders     http.Handler
+	operators   http.Handler
+	log         zerolog.Logger
+	stopping    atomic.Bool
+}
+
+// A front keeps both listeners open across sessions. Between them it tells senders
+// to come again, so that none has to find the port closed.
+type front struct {
+	public, internal net.Listener
+	senders          *http.Server
+	operators        *http.Server
+	current          atomic.Pointer[session]
+}
+
+// openFront opens both listeners and begins to answer.
+func (g *gateway) openFront() (*front, error) {
+	f := &front{}
+	var err error
+	if f.public, err = net.Listen("tcp", g.cfg.HTTPAddr); err != nil {
+		return nil, fmt.Errorf("listen for senders (http.addr): %w", err)
+	}
+	if f.internal, err = net.Listen("tcp", g.cfg.ConsoleAddr); err != nil {
+		return nil, errors.Join(fmt.Errorf("listen for operators (console.addr): %w", err), f.public.Close())
+	}
+	f.senders = ingress.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s := f.current.Load(); s != nil {
+			s.senders.ServeHTTP(w, r)
+			return
+		}
+		closed(w)
+	}), g.log)
+	f.operators = &http.Server{ReadHeaderTimeout: ingress.ReadHeaderTimeout, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch s := f.current.Load(); {
+		case s != nil:
+			s.operators.ServeHTTP(w, r)
+		case r.URL.Path == "/healthz":
+			w.WriteHeader(http.StatusOK)
+		default:
+			closed(w)
+		}
+	})}
+	return f, nil
+}
+
+// closed answers while there is no session.
+func closed(w http.ResponseWriter) {
+	w.Header().Set("Retry-After", "5")
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(http.StatusServiceUnavailable)
+	_, _ = w.Write([]byte(`{"type":"urn:qlikgateway:problem:journal-unavailable","title":"The gateway cannot store events now","status":503,"detail":"the event was not stored: send it again in a moment"}`))
+}
+
+// serve answers on both listeners until they are closed; an error of one of them
+// goes to failed.
+func (f *front) serve(failed chan<- error) *sync.WaitGroup {
+	var serving sync.WaitGroup
+	for part, serve := range map[string]func() error{
+		"http":    func() error { return f.senders.Serve(f.public) },
+		"console": func() error { return f.operators.Serve(f.internal) },
+	} {
+		serving.Go(func() {
+			if err := serve(); !errors.Is(err, http.ErrServerClosed) {
+				failed <- fmt.Errorf("%s: %w", part, err)
+			}
+		})
+	}
+	return &serving
+}
+
+// run works until ctx ends, and then stops in the order in which nothing is lost:
+// listeners first, then calls under way, then the broker. up is told where the
+// gateway can be reached once it takes events.
+func (g *gateway) run(ctx context.Context, up func(addresses)) error {
+	f, err := g.openFront()
+	if err != nil {
+		return err
+	}
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	failed := make(chan error, 2)
+	serving := f.serve(failed)
+	go func() {
+		select {
+		case err := <-failed:
+			fail(err)
+		case <-ctx.Done():
+		}
+	}()
+	for again := false; ; again = true {
+		err = g.work(ctx, f, again, up)
+		if !errors.Is(err, errStore) || ctx.Err() != nil {
+			break
+		}
+		up = func(addresses) {} // it was told
+		g.log.Error().Err(err).Str("hop", "store").Msg("opening the store again")
+	}
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopListener)
+	defer cancel()
+	err = errors.Join(err, f.senders.Shutdown(bounded), f.operators.Shutdown(bounded))
+	serving.Wait()
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+		err = errors.Join(err, cause)
+	}
+	return err
+}
+
+// work is one session: it opens the broker, serves until ctx ends or a part fails,
+// and closes the broker.
+func (g *gateway) work(ctx context.Context, f *front, again bool, up func(addresses)) (err error) {
+	b, err := g.openBroker(ctx, again)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		closing, cancel := context.WithTimeout(context.Background(), stopListener)
+		defer cancel()
+		err = errors.Join(err, b.Close(closing))
+	}()
+	s, err := g.assemble(ctx, b)
+	if err != nil {
+		return err
+	}
+	where := addresses{HTTP: f.public.Addr().String(), Console: f.internal.Addr().String(), NATS: b.ClientURL()}
+	return s.serve(ctx, f, func() {
+		g.log.Info().Str("hop", "up").Str("http", where.HTTP).Str("console", where.Console).Str("nats", where.NATS).Msg("gateway is up")
+		up(where)
+	})
+}
+
+// openBroker opens the broker. One that may come up later, because it is external
+// or its disk was full, is tried again until it is there or ctx ends.
+func (g *gateway) openBroker(ctx context.Context, again bool) (*broker.Broker, error) {
+	for {
+		b, err := broker.Open(ctx, g.cfg.Broker, g.log)
+		if err == nil || ctx.Err() != nil || (g.cfg.Broker.URL == "" && !again) {
+			return b, err
+		}
+		g.log.Warn().Err(err).Str("hop", "up").Dur("again_in", brokerWait).Msg("the broker cannot be opened yet")
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(brokerWait):
+		}
+	}
+}
+
+// serve runs the session's parts until ctx ends, one of them fails or the store
+// breaks, and then stops them: senders first, dispatchers last.
+func (s *session) serve(ctx context.Context, f *front, up func()) error {
+	failed := make(chan error, len(s.dispatchers)+1)
+	var doing, listening sync.WaitGroup
+	do, stopDoing := context.WithCancel(context.WithoutCancel(ctx))
+	listen, stopListening := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopDoing()
+	defer stopListening()
+	start := func(group *sync.WaitGroup, part string, f func() error) {
+		group.Go(func() {
+			if err := f(); err != nil {
+				failed <- fmt.Errorf("%s: %w", part, err)
+			}
+		})
+	}
+	for _, dispatcher := range s.dispatchers {
+		start(&doing, "dispatcher", func() error { return dispatcher.Run(do) })
+	}
+	start(&listening, "nats", func() error { return s.ingress.Listen(listen, s.broker.Edge()) })
+	f.current.Store(s)
+	up()
+	var err error
+	select {
+	case <-ctx.Done():
+		s.log.Info().Str("hop", "stop").Msg("stopping: finishing what is in hand")
+		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopListener)
+		defer cancel()
+		s.stopping.Store(true)
+		err = f.senders.Shutdown(bounded)
+	case <-s.broker.Broken():
+		err = errStore
+		f.current.Store(nil)
+	case err = <-failed:
+		f.current.Store(nil)
+	}
+	stopListening()
+	listening.Wait()
+	stopDoing()
+	doing.Wait()
+	f.current.Store(nil)
+	return err
+}
+
+// ready says why no event can be taken now, or nil. Qlik's health is no part of
+// it: while Qlik is down, events are taken and kept.
+func (s *session) ready(context.Context) error {
+	if s.stopping.Load() {
+		return errors.New("the gateway is stopping")
+	}
+	return s.broker.Ready()
+}
