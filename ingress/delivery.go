@@ -12,6 +12,7 @@ type delivery struct {
 	bytes   int
 	batch   bool
 	answers []Answer
+	greeted any // answer to a greeting; nil = it was none
 	result  Result
 	refusal *refusal
 }
@@ -31,6 +32,8 @@ func (d *delivery) answer(instance string) any {
 	switch {
 	case d.refusal != nil:
 		return d.refusal.problem(instance)
+	case d.greeted != nil:
+		return d.greeted
 	case d.batch:
 		return Batch{Events: d.answers}
 	}

@@ -233,3 +233,6 @@ func (d *door) signed(t *testing.T, source string, body []byte) reply {
 	}
 	return d.post(t, "/hooks/"+source, string(body), headers...)
 }
+
+// sampleNow is the time of signatures that do not cover it.
+func sampleNow() time.Time { return time.Unix(1_800_000_000, 0) }

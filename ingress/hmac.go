@@ -115,38 +115,6 @@ func hashOf(name string) (func() hash.Hash, int) {
 	return nil, 0
 }
 
-// parseSigned reads the template of what is signed: the raw body must be in it,
-// once, and nothing that needs the body understood.
-func parseSigned(text string) (template, error) {
-	t, err := parseTemplate(text)
-	if err != nil {
-		return nil, err
-	}
-	bodies := 0
-	for _, p := range t {
-		if p.raw {
-			bodies++
-		}
-		if p.path != nil {
-			return nil, errors.New("expected only {body}, {header.Name} and, where there is a timestamp, {timestamp}: a body is not read before it is proven")
-		}
-	}
-	if bodies != 1 {
-		return nil, errors.New("expected {body} in it, once")
-	}
-	return t, nil
-}
-
-// covers reports whether the template includes a header.
-func (t template) covers(header string) bool {
-	for _, p := range t {
-		if strings.EqualFold(p.header, header) {
-			return true
-		}
-	}
-	return false
-}
-
 func (c HMAC) key(secret string) ([]byte, error) {
 	switch c.Key {
 	case "":

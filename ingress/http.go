@@ -50,10 +50,13 @@ func (in *Ingress) Handler() (http.Handler, error) {
 	}
 	engine.POST("/hooks/:source", func(c *gin.Context) { in.serve(c, c.Param("source"), false) })
 	engine.POST("/events", func(c *gin.Context) { in.serve(c, EventsSource, true) })
+	engine.OPTIONS("/hooks/:source", func(c *gin.Context) { in.welcome(c, c.Param("source")) })
+	engine.OPTIONS("/events", func(c *gin.Context) { in.welcome(c, EventsSource) })
 	engine.NoRoute(func(c *gin.Context) {
 		in.turnAway(c, refusef(Unknown, "nothing is served at this path: send to /hooks/{source} or /events"))
 	})
 	engine.NoMethod(func(c *gin.Context) {
+		c.Header("Allow", http.MethodPost) // OPTIONS is only for the handshake
 		in.turnAway(c, refusef(WrongMethod, "only POST is understood here"))
 	})
 	return engine, nil
@@ -91,12 +94,19 @@ func (in *Ingress) serve(c *gin.Context, name string, eventsOnly bool) {
 		return
 	}
 	m.eventsOnly = eventsOnly
+	if greeted, err := in.greet(c.Request.Context(), s, m); err != nil {
+		d.end(nil, err)
+		return
+	} else if greeted != nil {
+		d.greeted, d.result = greeted, Greeted
+		return
+	}
 	arrivals, err := s.read(m)
 	if err != nil {
 		d.end(nil, err)
 		return
 	}
-	d.batch = s.batched(m)
+	d.batch = s.several(m)
 	d.end(in.admit(c.Request.Context(), live, arrivals))
 }
 

@@ -19,6 +19,7 @@ import (
 	"math/big"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -91,6 +92,7 @@ type amazon struct {
 	asked   chan string // addresses that were fetched
 	answer  int
 	forward string // where it redirects to; "" = it does not
+	part    string // only addresses with it in them
 }
 
 const (
@@ -122,7 +124,7 @@ func selfSigned(t testing.TB, key crypto.Signer, template *x509.Certificate) []b
 func (a *amazon) RoundTrip(r *http.Request) (*http.Response, error) {
 	a.asked <- r.URL.String()
 	response := &http.Response{StatusCode: a.answer, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(a.pem)), Request: r}
-	if a.forward != "" {
+	if a.forward != "" && strings.Contains(r.URL.String(), a.part) {
 		response.StatusCode = http.StatusFound
 		response.Header.Set("Location", a.forward)
 	}

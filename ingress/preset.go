@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/qlikgateway/gateway/bridge/rules"
@@ -22,51 +23,56 @@ type Preset struct {
 	Verify Verifier // unless the source says otherwise
 
 	ID      []string // of the event, and what makes two deliveries one; none complete = every delivery is new
-	Type    []string // CloudEvents attributes
+	Type    []string // CloudEvents attributes; none complete = as for any body
 	Source  []string // values in it are escaped as parts of a path
 	Subject []string
 	Time    []string // RFC 3339
 
-	CloudEvent bool // the body is a CloudEvent, whatever its media type says; only the facts are read
+	CloudEvent bool   // the body is a CloudEvent, whatever its media type says; only the facts are read
+	Events     string // whether CloudEvents are read as such: EventsOnly, EventsToo, or not
+	Items      bool   // the body is an array, each item an event
+	AnyBody    bool   // the body need not be a JSON object
 
 	Outcome Verdict
 	Job     []string // facts for rules
 	JobID   []string
 	RunID   []string
+
+	Greetings []Greeting // deliveries that only try the connection
+	Origins   []string   // that may ask whether events are welcome, by CloudEvents' OPTIONS
+
+	Config string   // the source's value in the configuration
+	Setup  []string // what to do at the vendor, in three lines; {url} and {path} are the hook's
 }
 
-// A Verdict reads from one value of a body how the sender's job ended. Any
-// other value, or none, is rules.OutcomeOther.
+// Whether a preset reads CloudEvents.
+const (
+	EventsOnly = "only"
+	EventsToo  = "too"
+)
+
+// A Verdict reads from one value of a body how the sender's job ended, in either
+// case. Any other value, or none, is rules.OutcomeOther.
 type Verdict struct {
-	Of        string // template
+	Of        []string // templates; none = the sender's events are no ends of jobs, and have no outcome
 	Succeeded []string
 	Failed    []string
-}
-
-// LookupPreset returns the preset of a name. It is false when there is none.
-func LookupPreset(name string) (Preset, bool) {
-	all := Presets()
-	i := slices.IndexFunc(all, func(p Preset) bool { return p.Name == name })
-	if i < 0 {
-		return Preset{}, false
-	}
-	return all[i], true
+	Optional  bool // a body without the value has no outcome, so that rules without `when` match it
 }
 
 // A reading is a preset with its templates parsed.
 type reading struct {
-	cloudEvent bool
-	verdict    Verdict
-	of         template
-	fields     map[string][]template
+	Preset
+	fields    map[string][]template
+	greetings []template // of Greetings
 }
 
 // reading parses the preset's templates; a mistake in one names its field.
 func (p Preset) reading() (*reading, error) {
-	r := &reading{cloudEvent: p.CloudEvent, verdict: p.Outcome, fields: map[string][]template{}}
+	r := &reading{Preset: p, fields: map[string][]template{}}
 	texts := map[string][]string{
 		"id": p.ID, "type": p.Type, "source": p.Source, "subject": p.Subject, "time": p.Time,
-		"job": p.Job, "job_id": p.JobID, "run_id": p.RunID, "outcome": {p.Outcome.Of},
+		"job": p.Job, "job_id": p.JobID, "run_id": p.RunID, "outcome": p.Outcome.Of,
 	}
 	for field, alternatives := range texts {
 		for _, text := range alternatives {
@@ -80,7 +86,13 @@ func (p Preset) reading() (*reading, error) {
 			r.fields[field] = append(r.fields[field], t)
 		}
 	}
-	r.of = r.fields["outcome"][0]
+	for _, greeting := range p.Greetings {
+		t, err := parseTemplate(greeting.Of)
+		if err != nil {
+			return nil, fmt.Errorf("greeting %q: %w", greeting.Of, err)
+		}
+		r.greetings = append(r.greetings, t)
+	}
 	return r, nil
 }
 
@@ -100,20 +112,26 @@ func (r *reading) first(field string, h http.Header, body any) string {
 
 // facts are what rules get to see of the body in words of our own.
 func (r *reading) facts(h http.Header, body any) rules.Facts {
-	f := rules.Facts{
-		Outcome: rules.OutcomeOther,
+	return rules.Facts{
+		Outcome: r.outcome(r.first("outcome", h, body)),
 		Job:     r.first("job", h, body),
 		JobID:   r.first("job_id", h, body),
 		RunID:   r.first("run_id", h, body),
 	}
-	value, _ := r.of.fill(h, body, nil)
-	switch {
-	case slices.Contains(r.verdict.Succeeded, value):
-		f.Outcome = rules.OutcomeSucceeded
-	case slices.Contains(r.verdict.Failed, value):
-		f.Outcome = rules.OutcomeFailed
+}
+
+// outcome says what a value of the sender's means.
+func (r *reading) outcome(value string) string {
+	is := func(word string) bool { return strings.EqualFold(word, value) }
+	switch verdict := r.Outcome; {
+	case len(verdict.Of) == 0, value == "" && verdict.Optional:
+		return ""
+	case slices.ContainsFunc(verdict.Succeeded, is):
+		return rules.OutcomeSucceeded
+	case slices.ContainsFunc(verdict.Failed, is):
+		return rules.OutcomeFailed
 	}
-	return f
+	return rules.OutcomeOther
 }
 
 // moment returns when the sender says it happened, or when it arrived.

@@ -30,7 +30,6 @@ func TestPresetsUnderstandTheirSenders(t *testing.T) {
 			[]string{"refresh", "publish"}, rules.Facts{Outcome: "succeeded", Job: "crm_pg", JobID: "calm_river", RunID: "0f4703f7-6315-4e22-8d7a-3bfb18b2fed2"}},
 		{"fivetran", "fivetran-failed.json", "0f4703f7-6315-4e22-8d7a-3bfb18b2fed2/sync_end/FAILED", "com.fivetran.sync_end",
 			[]string{}, rules.Facts{Outcome: "failed", Job: "crm_pg", JobID: "calm_river", RunID: "0f4703f7-6315-4e22-8d7a-3bfb18b2fed2"}},
-		{"fivetran", "fivetran-test.json", "", "com.fivetran.test_event", []string{}, rules.Facts{Outcome: "other", JobID: "_connector_1"}},
 		{"qlik", "qlik-reload-finished.json", "b347fd0d-1321-417f-91ee-000000000001", "com.qlik.v1.reload.finished", []string{},
 			rules.Facts{Outcome: "succeeded", JobID: "002ff8c5-3c11-4464-a22b-68fb5e7ee5e8", RunID: "6a849f7f18ec290e6ceb025d"}},
 	} {

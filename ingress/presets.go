@@ -1,55 +1,84 @@
 package ingress
 
+import (
+	"slices"
+	"strings"
+)
+
 // Presets returns every preset, in the order of the alphabet. Facts are from the
 // vendors' documentation; event types follow the CloudEvents project's adapters:
 // the vendor's domain reversed, then the vendor's own word.
 func Presets() []Preset {
+	all := slices.Concat(pipelinePresets(), azurePresets(), cloudPresets(), forgePresets(), qlikPresets(), openPresets())
+	slices.SortFunc(all, func(a, b Preset) int { return strings.Compare(a.Name, b.Name) })
+	return all
+}
+
+// LookupPreset returns the preset of a name. It is false when there is none.
+func LookupPreset(name string) (Preset, bool) {
+	all := Presets()
+	i := slices.IndexFunc(all, func(p Preset) bool { return p.Name == name })
+	if i < 0 {
+		return Preset{}, false
+	}
+	return all[i], true
+}
+
+// written is the verdict for bodies that people write themselves.
+func written() Verdict {
+	return Verdict{
+		Of:        []string{"{body.outcome}", "{body.status}", "{body.state}"},
+		Succeeded: []string{"succeeded", "success", "successful", "complete", "completed", "ok", "true"},
+		Failed:    []string{"failed", "failure", "fail", "error", "errored", "aborted", "canceled", "cancelled", "false"},
+		Optional:  true,
+	}
+}
+
+// writtenID tells deliveries of such bodies apart.
+func writtenID() []string {
+	return []string{"{header.Webhook-Id}", "{header.Idempotency-Key}", "{body.job_id}/{body.run_id}/{body.outcome}", "{body.job}/{body.run_id}/{body.outcome}", "{body.run_id}/{body.outcome}"}
+}
+
+// openPresets are standards, and what any program can send.
+func openPresets() []Preset {
 	return []Preset{
 		{
-			Name:  "dbt-cloud",
-			Title: "dbt Cloud",
-			// The header is the bare signature, without a scheme.
-			Verify:  Verifier{HMAC: &HMAC{Header: "Authorization", Encoding: Hex}},
-			ID:      []string{"{body.eventId}", "{body.accountId}/{body.data.runId}/{body.eventType}"},
-			Type:    []string{"com.getdbt.{body.eventType}"},
-			Source:  []string{"/dbt-cloud/{body.accountId}/{body.data.projectId}", "/dbt-cloud/{body.accountId}"},
-			Subject: []string{"{body.data.jobId}"},
-			Time:    []string{"{body.timestamp}"},
-			// `job.run.completed` is sent for failed runs too, so only the code tells.
-			Outcome: Verdict{Of: "{body.data.runStatusCode}", Succeeded: []string{"10"}, Failed: []string{"20"}},
-			Job:     []string{"{body.data.jobName}"},
-			JobID:   []string{"{body.data.jobId}"},
-			RunID:   []string{"{body.data.runId}"},
-		},
-		{
-			Name:   "fivetran",
-			Title:  "Fivetran",
-			Verify: Verifier{HMAC: &HMAC{Header: "X-Fivetran-Signature-256", Encoding: Hex}},
-			// One sync may be reported FAILED and then SUCCESSFUL, so the status belongs
-			// to the id. The test event has no sync_id: each is new.
-			ID:      []string{"{body.sync_id}/{body.event}/{body.data.status}", "{body.sync_id}/{body.event}"},
-			Type:    []string{"com.fivetran.{body.event}"},
-			Source:  []string{"/fivetran/{body.destination_group_id}/{body.connector_id}", "/fivetran/{body.connector_id}"},
-			Subject: []string{"{body.connector_id}"},
-			Time:    []string{"{body.created}"},
-			Outcome: Verdict{
-				Of:        "{body.data.status}",
-				Succeeded: []string{"SUCCESSFUL"},
-				Failed:    []string{"FAILED", "FAILURE", "FAILURE_WITH_TASK"},
+			Name: "cloudevents", Title: "CloudEvents",
+			// The webhook specification wants targets to take both.
+			Verify: Verifier{Any: []Verifier{Bearer(), {Query: &Query{Name: "access_token"}}}},
+			Events: EventsOnly,
+			Config: "{preset: cloudevents, secret: env:CE_SECRET}",
+			Setup: []string{
+				"Send CloudEvents 1.0 over HTTP to {url}: structured, binary or batched.",
+				"Add the header `Authorization: Bearer <secret>`, or `?access_token=<secret>` where no header can be set.",
+				"Ids are unique per source: an event that is sent again with its id is taken once.",
 			},
-			Job:   []string{"{body.connector_name}"},
-			JobID: []string{"{body.connector_id}"},
-			RunID: []string{"{body.sync_id}"},
 		},
 		{
-			Name:   "qlik-cloud",
-			Title:  "Qlik Cloud",
-			Verify: Verifier{HMAC: &HMAC{Header: "Qlik-Signature", Encoding: Hex}},
-			// A webhook's body is a CloudEvent, sent as application/json.
-			CloudEvent: true,
-			Outcome:    Verdict{Of: "{body.data.succeeded}", Succeeded: []string{"true"}, Failed: []string{"false"}},
-			JobID:      []string{"{body.data.appId}"},
-			RunID:      []string{"{body.data.id}"},
+			Name: "standard-webhooks", Title: "Standard Webhooks (Svix and others)",
+			Verify: StandardWebhooks(), AnyBody: true,
+			ID:     []string{"{header.Webhook-Id}"},
+			Type:   []string{"{body.type}"},
+			Time:   []string{"{body.timestamp}"},
+			Config: "{preset: standard-webhooks, secret: env:WEBHOOK_SECRET}",
+			Setup: []string{
+				"Add an endpoint with the URL {url}.",
+				"Copy its signing secret (`whsec_...`, or the public key `whpk_...`) into the secret of the source.",
+				"To change it without a gap, list both secrets until the sender uses the new one.",
+			},
+		},
+		{
+			Name: "generic", Title: "Any program (Dagster, Prefect, Matillion, Informatica, Talend jobs, scripts)",
+			Verify: Bearer(), AnyBody: true,
+			ID: writtenID(), Type: []string{"{body.type}"}, Subject: []string{"{body.job_id}", "{body.job}"}, Time: []string{"{body.time}"},
+			Outcome: written(),
+			Job:     []string{"{body.job}"}, JobID: []string{"{body.job_id}"}, RunID: []string{"{body.run_id}"},
+			Config: "{preset: generic, secret: env:JOBS_SECRET}",
+			Setup: []string{
+				"POST to {url} with the header `Authorization: Bearer <secret>`.",
+				`Send a JSON body such as {"job": "sales nightly", "run_id": "4711", "outcome": "succeeded"}; "failed" is the other outcome.`,
+				"Give each delivery an `Idempotency-Key` header, or a run_id, so that one that is sent again is taken once.",
+			},
 		},
 	}
 }

@@ -17,6 +17,8 @@ const (
 	Accepted    Result = "accepted"            // stored, and rules matched it
 	Unmatched   Result = "unmatched"           // stored, and no rule matched it
 	Duplicate   Result = "duplicate"           // stored before
+	Greeted     Result = "greeted"             // tried the connection; nothing to store
+	Denied      Result = "denied"              // proven, or not needed, and yet not allowed
 	Malformed   Result = "malformed"           // cannot be read
 	Unproven    Result = "unproven"            // the sender did not prove itself
 	Unknown     Result = "unknown_source"      // nothing is configured at this address
@@ -95,6 +97,10 @@ func (r Result) Status() int {
 	switch r {
 	case Accepted, Unmatched, Duplicate:
 		return http.StatusAccepted
+	case Greeted:
+		return http.StatusOK
+	case Denied:
+		return http.StatusForbidden
 	case Malformed:
 		return http.StatusBadRequest
 	case Unproven:
@@ -117,6 +123,8 @@ func (r Result) Status() int {
 
 func (r Result) title() string {
 	switch r {
+	case Denied:
+		return "This source may not do that"
 	case Malformed:
 		return "The delivery cannot be read"
 	case Unproven:

@@ -34,8 +34,8 @@ type message struct {
 func (s *source) read(m message) ([]events.Arrival, error) {
 	media, _, _ := mime.ParseMediaType(m.header.Get("Content-Type"))
 	switch {
-	case s.reading != nil:
-		return one(s.understand(m))
+	case s.reading != nil && !s.takesEvents(media, m.header):
+		return s.understand(m)
 	case media == events.MediaEvent, media == "" && m.subject != "" && looksStructured(m.body):
 		event, err := events.DecodeStructured(m.body)
 		return one(s.arrival(event, m.body), err)
@@ -46,7 +46,7 @@ func (s *source) read(m message) ([]events.Arrival, error) {
 	case hasAttributes(m.header):
 		event, err := readBinary(m.header, m.body)
 		return one(s.arrival(event, nil), err)
-	case m.eventsOnly:
+	case m.eventsOnly || s.reading != nil:
 		return nil, refusef(Unsupported, "only CloudEvents 1.0 are read here: send Content-Type %s, or the attributes as ce- headers", events.MediaEvent)
 	}
 	return one(s.plain(m))
@@ -70,7 +70,25 @@ func (s *source) arrival(event cloudevents.Event, raw []byte) events.Arrival {
 // batched reports whether the message is a batch of CloudEvents, which only HTTP has.
 func (s *source) batched(m message) bool {
 	media, _, _ := mime.ParseMediaType(m.header.Get("Content-Type"))
-	return media == mediaBatch && m.subject == "" && s.reading == nil
+	return media == mediaBatch && m.subject == "" && (s.reading == nil || s.takesEvents(media, m.header))
+}
+
+// several reports whether the answer is that to a batch: also where a preset's
+// sender always sends an array.
+func (s *source) several(m message) bool {
+	return s.batched(m) || s.reading != nil && s.reading.Items && strings.HasPrefix(strings.TrimLeft(string(m.body[:min(len(m.body), 64)]), " \t\r\n"), "[")
+}
+
+// takesEvents reports whether a message to a source with a preset is a CloudEvent
+// that is read as one.
+func (s *source) takesEvents(media string, h http.Header) bool {
+	switch s.reading.Events {
+	case EventsOnly:
+		return true
+	case EventsToo:
+		return strings.HasPrefix(media, "application/cloudevents") || hasAttributes(h)
+	}
+	return false
 }
 
 func (s *source) batch(body []byte) ([]events.Arrival, error) {
@@ -95,23 +113,67 @@ func looksStructured(body []byte) bool {
 	return json.Unmarshal(body, &event) == nil && event.SpecVersion != "" && event.ID != "" && event.Type != "" && event.Source != ""
 }
 
-// understand makes an event of a body that the source's preset knows.
-func (s *source) understand(m message) (events.Arrival, error) {
+// understand makes events of a body that the source's preset knows.
+func (s *source) understand(m message) ([]events.Arrival, error) {
 	body, err := decodeBody(m.body)
+	if err != nil && s.reading.AnyBody {
+		return one(s.readAs(m, nil))
+	}
 	if err != nil {
-		return events.Arrival{}, err
+		return nil, refuse(Malformed, err)
 	}
-	if _, ok := body.(map[string]any); !ok {
-		return events.Arrival{}, errors.New("the body is not a JSON object, as this source's preset " + s.preset + " expects")
+	if items, ok := body.([]any); ok && s.reading.Items {
+		return s.items(m, items)
 	}
+	if _, ok := body.(map[string]any); !ok && !s.reading.AnyBody {
+		return nil, refusef(Malformed, "the body is not a JSON object, as this source's preset %s expects", s.preset)
+	}
+	return one(s.readAs(m, body))
+}
+
+// items makes an event of each item of a body, all or none.
+func (s *source) items(m message, items []any) ([]events.Arrival, error) {
+	var raws []json.RawMessage
+	if err := json.Unmarshal(m.body, &raws); err != nil || len(raws) != len(items) {
+		return nil, refusef(Malformed, "the body is not a JSON array")
+	}
+	if len(items) > maxBatch {
+		return nil, refusef(TooLarge, "the body has %d events, more than %d: %w", len(items), maxBatch, errTooLarge)
+	}
+	arrivals := make([]events.Arrival, 0, len(items))
+	for i, item := range items {
+		single := m
+		single.body = raws[i]
+		if _, ok := item.(map[string]any); !ok {
+			return nil, refusef(Malformed, "nothing was stored: event %d is not a JSON object", i)
+		}
+		arrival, err := s.readAs(single, item)
+		if err != nil {
+			return nil, refusef(Malformed, "nothing was stored: event %d: %w", i, err)
+		}
+		arrivals = append(arrivals, arrival)
+	}
+	return arrivals, nil
+}
+
+// readAs makes an event of one body as the preset says.
+func (s *source) readAs(m message, body any) (events.Arrival, error) {
 	facts := s.reading.facts(m.header, body)
-	if s.reading.cloudEvent {
+	if s.reading.CloudEvent {
 		event, err := events.DecodeStructured(m.body)
 		a := s.arrival(event, m.body)
 		a.Facts = facts
 		return a, err
 	}
 	event := s.blank(m)
+	media := "application/json"
+	var err error
+	if s.reading.AnyBody {
+		if media, err = mediaType(m.header.Get("Content-Type"), m.body); err != nil {
+			return events.Arrival{}, err
+		}
+	}
+	event.SetDataContentType(media)
 	err = setAll(&event, map[string]string{
 		"id":      s.reading.first("id", m.header, body),
 		"type":    s.reading.first("type", m.header, body),
@@ -119,7 +181,6 @@ func (s *source) understand(m message) (events.Arrival, error) {
 		"subject": s.reading.first("subject", m.header, body),
 	})
 	event.SetTime(s.reading.moment(m.header, body, m.arrived))
-	event.SetDataContentType("application/json")
 	a := s.arrival(event, nil)
 	a.Facts = facts
 	return a, errors.Join(err, events.Validate(event))

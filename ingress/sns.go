@@ -49,6 +49,14 @@ func (c SNS) proof() (proof, error) {
 	return snsProof{topics: c.Topics, host: regexp.MustCompile(snsHost)}, nil
 }
 
+// signedBySNS reports whether nothing passes the verifier that Amazon SNS did not sign.
+func (v Verifier) signedBySNS() bool {
+	if len(v.Any) > 0 {
+		return !slices.ContainsFunc(v.Any, func(inner Verifier) bool { return !inner.signedBySNS() })
+	}
+	return v.SNS != nil || slices.ContainsFunc(v.All, Verifier.signedBySNS)
+}
+
 func (p snsProof) glance(*evidence) error { return nil }
 
 func (p snsProof) prove(ctx context.Context, e *evidence) error {

@@ -28,6 +28,7 @@ type Source struct {
 	Verify  Verifier // empty = the preset's
 	Secrets []string // every one is live
 	NATS    *Subject // nil = HTTP only
+	Origins []string // that may subscribe it to their events; none = the preset's
 }
 
 // A Subject is where a source listens on NATS. Who may publish there is proven
@@ -49,6 +50,8 @@ type source struct {
 	preset  string
 	reading *reading // nil = no preset
 	nats    *Subject
+	origins []string
+	topics  bool // its proof covers the topic of Amazon SNS
 }
 
 // Compile understands the configured sources. It reports every mistake at once;
@@ -76,7 +79,7 @@ func (c *compiler) report(warning bool, text string, path ...string) {
 }
 
 func (c *compiler) add(d Source) {
-	s := &source{name: d.Name, preset: d.Preset}
+	s := &source{name: d.Name, preset: d.Preset, origins: d.Origins}
 	if !regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`).MatchString(d.Name) {
 		c.report(false, "expected a name of lower-case letters, digits, - and _, at most 63", d.Name)
 	}
@@ -111,6 +114,9 @@ func (c *compiler) addPreset(s *source, d Source) (Verifier, bool) {
 	var err error
 	if s.reading, err = preset.reading(); err != nil {
 		c.report(false, err.Error(), d.Name, "preset")
+	}
+	if len(s.origins) == 0 {
+		s.origins = preset.Origins
 	}
 	switch {
 	case d.Verify.given():
@@ -159,7 +165,7 @@ func (c *compiler) addProof(s *source, d Source, verify Verifier) {
 		c.report(false, err.Error(), path...)
 		return
 	}
-	s.proof = p
+	s.proof, s.topics = p, verify.signedBySNS()
 	if verify.lets() {
 		c.report(true, "anybody who reaches this address may send events", d.Name, "verify")
 		if len(d.Secrets) > 0 {

@@ -87,17 +87,3 @@ func TestSourcesWithoutMistakesCompile(t *testing.T) {
 		t.Errorf("problems: %v", problems)
 	}
 }
-
-func TestEveryPresetIsComplete(t *testing.T) {
-	t.Parallel()
-	for _, p := range ingress.Presets() {
-		found, ok := ingress.LookupPreset(p.Name)
-		if !ok || found.Name != p.Name || p.Title == "" || len(p.Type) == 0 && !p.CloudEvent {
-			t.Errorf("preset %q is incomplete", p.Name)
-		}
-		_, problems := ingress.Compile([]ingress.Source{{Name: "x", Preset: p.Name, Secrets: []string{"a-secret-that-is-long-enough"}}})
-		if len(problems) > 0 {
-			t.Errorf("preset %s does not compile: %v", p.Name, problems)
-		}
-	}
-}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -120,9 +121,54 @@ func scalar(value any) (string, bool) {
 	case string:
 		return v, v != ""
 	case json.Number:
-		return v.String(), true
+		return number(v.String()), true
 	case bool:
 		return strconv.FormatBool(v), true
 	}
 	return "", false
+}
+
+// number writes a whole number in one way, however it was sent: 7, 7.0 and 7e0 are
+// one id, and so is "7".
+func number(text string) string {
+	if strings.Trim(text, "0123456789") == "" || len(text) > 32 {
+		return text
+	}
+	value, err := strconv.ParseFloat(text, 64)
+	if err != nil || value != math.Trunc(value) || math.Abs(value) >= 1<<53 {
+		return text
+	}
+	return strconv.FormatFloat(value, 'f', -1, 64)
+}
+
+// parseSigned reads the template of what is signed: the raw body must be in it,
+// once, and nothing that needs the body understood.
+func parseSigned(text string) (template, error) {
+	t, err := parseTemplate(text)
+	if err != nil {
+		return nil, err
+	}
+	bodies := 0
+	for _, p := range t {
+		if p.raw {
+			bodies++
+		}
+		if p.path != nil {
+			return nil, errors.New("expected only {body}, {header.Name} and, where there is a timestamp, {timestamp}: a body is not read before it is proven")
+		}
+	}
+	if bodies != 1 {
+		return nil, errors.New("expected {body} in it, once")
+	}
+	return t, nil
+}
+
+// covers reports whether the template includes a header.
+func (t template) covers(header string) bool {
+	for _, p := range t {
+		if strings.EqualFold(p.header, header) {
+			return true
+		}
+	}
+	return false
 }

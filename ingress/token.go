@@ -1,6 +1,7 @@
 package ingress
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -167,11 +168,10 @@ type queryProof struct {
 	first   string
 }
 
+func (c Query) name() string { return cmp.Or(c.Name, defaultParameter) }
+
 func (c Query) proof(secrets []string) (proof, error) {
-	if c.Name == "" {
-		c.Name = defaultParameter
-	}
-	return queryProof{name: c.Name, digests: digestsOf(secrets), first: secrets[0]}, nil
+	return queryProof{name: c.name(), digests: digestsOf(secrets), first: secrets[0]}, nil
 }
 
 func (p queryProof) glance(e *evidence) error {

@@ -18,6 +18,7 @@ func newRootCommand(started *bool) *cobra.Command {
 	}
 	root.AddCommand(
 		newRunCommand(), newDemoCommand(), newSimCommand(), newCheckCommand(), newRunsCommand(), newVersionCommand(),
+		newPresetsCommand(),
 	)
 	return root
 }

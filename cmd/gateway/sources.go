@@ -15,7 +15,7 @@ func (r *reader) sources() []ingress.Source {
 		w := r.written.Sources[name]
 		source := ingress.Source{
 			Name: name, Preset: w.Preset, Verify: r.verifier(w.Verify, "sources", name, "verify"),
-			Secrets: r.secrets(w.Secret, "sources", name, "secret"),
+			Secrets: r.secrets(w.Secret, "sources", name, "secret"), Origins: w.Origins,
 		}
 		if w.NATS != nil {
 			source.NATS = &ingress.Subject{Subject: w.NATS.Subject, Queue: w.NATS.Queue}

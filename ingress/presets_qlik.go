@@ -1,0 +1,40 @@
+package ingress
+
+// qlikPresets are Qlik's own webhooks, whose bodies are CloudEvents sent as
+// application/json.
+func qlikPresets() []Preset {
+	signature := Verifier{HMAC: &HMAC{Header: "Qlik-Signature", Encoding: Hex}}
+	return []Preset{
+		{
+			Name: "qlik-cloud", Title: "Qlik Cloud",
+			Verify: signature, CloudEvent: true,
+			Outcome: Verdict{Of: []string{"{body.data.succeeded}"}, Succeeded: []string{"true"}, Failed: []string{"false"}},
+			JobID:   []string{"{body.data.appId}"},
+			RunID:   []string{"{body.data.id}"},
+			Config:  "{preset: qlik-cloud, secret: env:QLIK_HOOK}",
+			Setup: []string{
+				"Administration, Webhooks, Create new: URL {url} (HTTPS, a name and no address, no redirects).",
+				"Events: `com.qlik.v1.reload.finished`.",
+				"Secret: the secret of the source, 32 to 64 characters.",
+			},
+		},
+		{
+			Name: "qlik-talend", Title: "Qlik Talend Cloud (data integration)",
+			Verify: signature, CloudEvent: true,
+			Outcome: Verdict{
+				Of:        []string{"{body.type}"},
+				Succeeded: []string{"com.qlik.v1.di-projects.di-tasks.completed"},
+				Failed:    []string{"com.qlik.v1.di-projects.di-tasks.failed"},
+			},
+			Job:    []string{"{body.data.dataTask.name}"},
+			JobID:  []string{"{body.data.dataTask.id}"},
+			RunID:  []string{"{body.id}"},
+			Config: "{preset: qlik-talend, secret: env:QLIK_TALEND_SECRET}",
+			Setup: []string{
+				"Administration, Webhooks, Create new: URL {url} (HTTPS, a name and no address, no redirects).",
+				"Events: `com.qlik.v1.di-projects.di-tasks.completed` and `.failed`.",
+				"Secret: the secret of the source, 32 to 64 characters. Jobs of the Talend Management Console call the preset generic from their last step.",
+			},
+		},
+	}
+}
