@@ -60,7 +60,8 @@ func NewDispatcher(cfg Config) *Dispatcher {
 // for no longer than Config.Drain, and returns nil.
 func (d *Dispatcher) Run(ctx context.Context) error {
 	name := "dispatcher." + d.cfg.Tenant
-	for {
+	for wait := pauseShort; ; wait = min(2*wait, pauseLong) {
+		began := time.Now()
 		lease, err := d.cfg.Leases.Acquire(ctx, name)
 		if err != nil {
 			return nil //nolint:nilerr // only the end of ctx ends the wait
@@ -72,7 +73,10 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 		if err != nil {
 			d.cfg.Log.Warn().Err(err).Str("tenant", d.cfg.Tenant).Str("hop", "lease").Msg("tenure ended")
 		}
-		if pause(ctx, pauseShort) != nil {
+		if time.Since(began) > pauseLong {
+			wait = pauseShort // it worked for a while
+		}
+		if pause(ctx, wait) != nil {
 			return nil
 		}
 	}

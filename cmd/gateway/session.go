@@ -122,7 +122,11 @@ func (g *gateway) run(ctx context.Context, up func(addresses)) error {
 			break
 		}
 		up = func(addresses) {} // it was told
-		g.log.Error().Err(err).Str("hop", "store").Msg("opening the store again")
+		g.log.Error().Err(err).Str("hop", "store").Dur("again_in", brokerWait).Msg("opening the store again")
+		select {
+		case <-ctx.Done():
+		case <-time.After(brokerWait):
+		}
 	}
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopListener)
 	defer cancel()

@@ -27,8 +27,10 @@ func (s serverLog) Warnf(format string, v ...any) { s.log.Warn().Msgf(format, v.
 // Errorf logs at level error.
 func (s serverLog) Errorf(format string, v ...any) {
 	s.log.Error().Msgf(format, v...)
-	if strings.Contains(strings.ToLower(format), "critical write error") || strings.Contains(format, "will be DISABLED") {
-		s.broken()
+	for _, words := range []string{"critical write error", "will be disabled", "resource limits exceeded for server"} {
+		if strings.Contains(strings.ToLower(format), words) {
+			s.broken()
+		}
 	}
 }
 
