@@ -124,7 +124,7 @@ func (r *rig) dispatch() (stop func()) {
 	d := bridge.NewDispatcher(bridge.Config{
 		Tenant: "acme", URL: "https://acme.example", Client: r.client, Breaker: r.breaker, Journal: r.journal,
 		Publisher: events.NewPublisher(js, events.PublisherConfig{Subject: names.OutSubject}),
-		Dead:      events.NewDeadLetters(js, names.DeadSubject),
+		Dead:      events.NewDeadLetters(js, names.Dead, names.DeadSubject),
 		Ledger:    r.ledger, Leases: leases, Desk: r.desk(), Revisions: r.revisions,
 		Limits: r.limits, Metrics: metrics, Log: zerolog.New(zerolog.NewTestWriter(r.t)).Level(zerolog.WarnLevel),
 	})

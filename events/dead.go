@@ -12,25 +12,27 @@ import (
 // longestHint is how many bytes of a hint are kept.
 const longestHint = 1000
 
-// DeadLetters keep the events that could not be decoded, planned or carried out,
-// as they were, with the reason.
+// DeadLetters keep the events that could not be decoded or planned, as they were,
+// with the reason.
 type DeadLetters struct {
 	js      jetstream.JetStream
+	stream  string
 	subject string
 }
 
-// NewDeadLetters returns the dead letters under <subject>.<tenant>.<source> of an
-// existing stream; see broker.Names.
-func NewDeadLetters(js jetstream.JetStream, subject string) *DeadLetters {
-	return &DeadLetters{js: js, subject: subject}
+// NewDeadLetters returns the dead letters of an existing stream, under
+// <subject>.<tenant>.<source>; see broker.Names.
+func NewDeadLetters(js jetstream.JetStream, stream, subject string) *DeadLetters {
+	return &DeadLetters{js: js, stream: stream, subject: subject}
 }
 
 // A Burial says why an event is a dead letter.
 type Burial struct {
-	Rule   string // the rule concerned; "" when it is the event itself
-	Reason Reason
-	Hop    string // where it ended, such as dispatcher
-	Hint   string // what the operator can do about it
+	Rule     string // the rule concerned; "" when it is the event itself
+	Reason   Reason
+	Hop      string // where it ended, such as dispatcher
+	Hint     string // what the operator can do about it
+	Attempts int    // how often it was tried; 0 when it came to none
 }
 
 // Put stores an event of the journal among the dead letters and returns when it
@@ -49,6 +51,9 @@ func (d *DeadLetters) Put(ctx context.Context, entry Entry, why Burial) error {
 	msg.Header.Set(HeaderSequence, strconv.FormatUint(entry.Sequence, 10))
 	if why.Rule != "" {
 		msg.Header.Set(HeaderRule, why.Rule)
+	}
+	if why.Attempts > 0 {
+		msg.Header.Set(HeaderAttempts, strconv.Itoa(why.Attempts))
 	}
 	if why.Hint != "" {
 		msg.Header.Set(HeaderHint, encodeHeader(strings.ToValidUTF8(why.Hint[:min(len(why.Hint), longestHint)], "")))

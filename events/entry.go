@@ -42,9 +42,14 @@ type stored struct {
 
 // decode reads a message of the journal. It never fails: what is wrong is in Err.
 func (j *Journal) decode(msg stored) Entry {
+	return decode(msg, strings.TrimPrefix(msg.subject, j.cfg.InSubject+"."))
+}
+
+// decode reads a message whose subject ends with rest, `<tenant>.<source>`.
+func decode(msg stored, rest string) Entry {
 	entry := Entry{Sequence: msg.sequence, Time: msg.time, Pending: msg.pending, Header: msg.header, Body: msg.body}
 	entry.Source = msg.header.Get(HeaderSource)
-	entry.Err = errors.Join(entry.readSubject(strings.TrimPrefix(msg.subject, j.cfg.InSubject+".")), entry.readGateway(), entry.readEvent())
+	entry.Err = errors.Join(entry.readSubject(rest), entry.readGateway(), entry.readEvent())
 	return entry
 }
 

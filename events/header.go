@@ -20,6 +20,7 @@ const (
 	HeaderHop      = "Gateway-Hop"      // dead letters: where it ended
 	HeaderHint     = "Gateway-Hint"     // dead letters: what to do about it, percent-encoded
 	HeaderSequence = "Gateway-Sequence" // dead letters: where on the journal it was
+	HeaderAttempts = "Gateway-Attempts" // dead letters: how often it was tried; none when it came to no try
 )
 
 const (

@@ -129,7 +129,7 @@ func TestUnreadableMessageIsHandedOn(t *testing.T) {
 		t.Errorf("entry %+v", entry)
 	}
 	_ = entry.View() // it never panics
-	dead := events.NewDeadLetters(b.JetStream(), b.Names().DeadSubject)
+	dead := events.NewDeadLetters(b.JetStream(), b.Names().Dead, b.Names().DeadSubject)
 	for range 2 {
 		err := dead.Put(t.Context(), entry, events.Burial{Reason: events.ReasonUndecodable, Hop: "dispatcher", Hint: "line one\nline two"})
 		if err != nil {

@@ -76,7 +76,7 @@ func (g *gateway) assemble(ctx context.Context, b *broker.Broker) (*session, err
 	shared := bridge.Config{
 		Desk:    desk,
 		Journal: journal, Publisher: events.NewPublisher(js, events.PublisherConfig{Subject: names.OutSubject}),
-		Dead: events.NewDeadLetters(js, names.DeadSubject), Ledger: ledger, Leases: leases, Metrics: metrics,
+		Dead: events.NewDeadLetters(js, names.Dead, names.DeadSubject), Ledger: ledger, Leases: leases, Metrics: metrics,
 		Revisions: revisions, Log: g.log, Drain: stopCalls,
 	}
 	for _, name := range sorted(g.cfg.Tenants) {
