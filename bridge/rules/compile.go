@@ -29,7 +29,7 @@ func Compile(defs []Definition, names Names) (*Set, []Problem) {
 	}
 	directory, problems := newDirectory(names)
 	c := &compiler{language: l, directory: directory, names: names, targets: map[string]string{}, problems: problems}
-	set := &Set{bySource: map[string][]*rule{}, byName: map[string]*rule{}}
+	set := &Set{bySource: map[string][]*rule{}, byName: map[string]*rule{}, directory: directory, names: names}
 	for i, def := range defs {
 		c.path = []string{"rules", strconv.Itoa(i)}
 		r := c.rule(def)
@@ -70,6 +70,7 @@ func (c *compiler) rule(def Definition) *rule {
 	r := &rule{name: def.Name, tenant: c.tenant(def.Tenant), directory: c.directory}
 	c.checkName(def.Name)
 	c.checkSources(def.On)
+	c.checkTenant(def.On, r.tenant)
 	r.when = c.when(def.When)
 	r.plan = Plan{
 		Tenant:   r.tenant,
@@ -116,6 +117,8 @@ func (c *compiler) checkName(name string) {
 	switch {
 	case name == "":
 		c.reportAt(nil, "name is missing")
+	case name == DirectRule:
+		c.report("name", "%q stands for runs that were asked for without a rule; expected another name", name)
 	case !validName(name):
 		c.report("name", "%q is not a name; expected lower-case letters, digits, - and _, at most 63", name)
 	}
@@ -132,6 +135,15 @@ func (c *compiler) tenant(name string) string {
 		c.report("tenant", "%s", unknown("tenant", name, known))
 	}
 	return name
+}
+
+// checkTenant reports sources that may do nothing at the rule's tenant.
+func (c *compiler) checkTenant(sources Sources, tenant string) {
+	for _, source := range sources {
+		if err := c.directory.permitTenant(source, tenant); err != nil && tenant != "" {
+			c.report("on", "%s", err)
+		}
+	}
 }
 
 func (c *compiler) checkSources(sources Sources) {

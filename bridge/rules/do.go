@@ -179,8 +179,8 @@ func (s *stepCompiler) understand(name string, value any) error {
 			return err
 		}
 	}
-	if namesApp(name) && t.readsEvent() && s.narrowed() {
-		return errors.New("reads the event and earlier steps at once; its source may touch only the apps it is allowed, so let it read one of them")
+	if (namesApp(name) || name == "space") && t.readsEvent() && s.narrowed() {
+		return errors.New("reads the event and earlier steps at once; its source may touch only what it is allowed, so let it read one of them")
 	}
 	if s.step.fixed.Late == nil {
 		s.step.fixed.Late = map[string]string{}
@@ -215,9 +215,12 @@ func (s *stepCompiler) finish() {
 	}
 }
 
-// narrowed reports whether a source of the rule may touch only certain apps.
+// narrowed reports whether a source of the rule may touch only certain apps or spaces.
 func (s *stepCompiler) narrowed() bool {
-	return slices.ContainsFunc(s.sources, func(source string) bool { return s.directory.allow[source].apps != nil })
+	return slices.ContainsFunc(s.sources, func(source string) bool {
+		allowed := s.directory.allow[source]
+		return allowed.apps != nil || allowed.spaces != nil
+	})
 }
 
 // readsEvent reports whether the event decides part of the value.

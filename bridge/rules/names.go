@@ -2,7 +2,6 @@ package rules
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -28,12 +27,6 @@ type App struct {
 type PublishTo struct {
 	Space  string // id of the managed space
 	Target string // name or id of the published app to replace; "" = publish anew
-}
-
-// Allow narrows what the events of one source may ask for, whatever the rules say.
-type Allow struct {
-	Apps    []string // names or ids; none = every app
-	Actions []Action // none = every action
 }
 
 // A Problem is one mistake in a configuration.
@@ -69,11 +62,6 @@ type directory struct {
 	allow     map[string]allowance
 }
 
-type allowance struct {
-	apps    map[string]bool // ids; nil = every app
-	actions []Action        // nil = every action
-}
-
 // newDirectory reads names and reports the references among them that lead nowhere.
 func newDirectory(names Names) (*directory, []Problem) {
 	d := &directory{ids: map[string]string{}, publishTo: map[string]PublishTo{}, allow: map[string]allowance{}}
@@ -104,33 +92,9 @@ func newDirectory(names Names) (*directory, []Problem) {
 		d.publishTo[d.ids[name]] = to
 	}
 	for _, source := range sortedKeys(names.Allow) {
-		problems = append(problems, d.addAllow(source, names.Allow[source])...)
+		problems = append(problems, d.addAllow(source, names.Allow[source], names.Tenants)...)
 	}
 	return d, problems
-}
-
-func (d *directory) addAllow(source string, allow Allow) []Problem {
-	var problems []Problem
-	var allowed allowance
-	for i, name := range allow.Apps {
-		id, err := d.app(name)
-		if err != nil {
-			problems = append(problems, Problem{Path: []string{"sources", source, "allow", "apps", fmt.Sprint(i)}, Text: err.Error()})
-		}
-		if allowed.apps == nil {
-			allowed.apps = map[string]bool{}
-		}
-		allowed.apps[id] = true
-	}
-	for i, action := range allow.Actions {
-		if signatureOf(action) == nil {
-			text := unknown("action", string(action), actionNames())
-			problems = append(problems, Problem{Path: []string{"sources", source, "allow", "actions", fmt.Sprint(i)}, Text: text})
-		}
-		allowed.actions = append(allowed.actions, action)
-	}
-	d.allow[source] = allowed
-	return problems
 }
 
 // app returns the id of the app that a name or an id stands for.
@@ -153,21 +117,6 @@ func (d *directory) otherName(name string) string {
 		}
 	}
 	return first
-}
-
-// permit reports why events of source may not have the step carried out.
-func (d *directory) permit(source string, step Step) error {
-	allowed, narrowed := d.allow[source]
-	if !narrowed {
-		return nil
-	}
-	if allowed.actions != nil && !slices.Contains(allowed.actions, step.Action) {
-		return fmt.Errorf("source %s may not %s", source, step.Action)
-	}
-	if allowed.apps != nil && step.Args.App != "" && !allowed.apps[step.Args.App] {
-		return fmt.Errorf("source %s may not %s app %s", source, step.Action, step.Args.App)
-	}
-	return nil
 }
 
 // isAppID reports whether text is a GUID, as all ids of Qlik apps are.

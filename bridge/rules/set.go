@@ -16,6 +16,9 @@ var ErrNoRule = errors.New("no such rule")
 type Set struct {
 	bySource map[string][]*rule
 	byName   map[string]*rule
+
+	directory *directory
+	names     Names
 }
 
 // A Match is one rule that an event matched.
@@ -60,6 +63,9 @@ func (s *Set) Route(ev Event) Routing {
 // ErrNoRule when there is no such rule; every other error says that an argument
 // cannot be made of this event, now or later. The plan is the caller's own.
 func (s *Set) Plan(rule string, ev Event) (Plan, error) {
+	if rule == DirectRule {
+		return s.direct(ev)
+	}
 	r, ok := s.byName[rule]
 	if !ok {
 		return Plan{}, fmt.Errorf("plan %s: %w", rule, ErrNoRule)
@@ -99,6 +105,7 @@ func (r *rule) matches(vars *variables) (bool, error) {
 
 func (r *rule) planFor(vars *variables) (Plan, error) {
 	plan := r.plan
+	plan.Priority = r.directory.priorityFor(vars.event.GatewaySource, plan.Priority)
 	plan.Steps = make([]Step, len(r.steps))
 	for i := range r.steps {
 		step, err := r.steps[i].bind(vars, r.directory)

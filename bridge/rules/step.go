@@ -88,7 +88,7 @@ func (d *directory) permitTarget(source string, args Args) error {
 	if apps == nil || apps[args.Target] || args.Target == d.publishTo[args.App].Target {
 		return nil
 	}
-	return fmt.Errorf("source %s may not replace app %s", source, args.Target)
+	return deny("source %s may not replace app %s", source, args.Target)
 }
 
 // Resolve fills in the arguments of a step that had to wait for earlier steps.
