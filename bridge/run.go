@@ -133,6 +133,16 @@ func (r *Run) due() time.Time {
 	return due
 }
 
+// needs says whether a step of the run still has to read the run's newest cause.
+func (r *Run) needs() bool {
+	for i := range r.Steps {
+		if len(r.Plan.Steps[i].Late) > 0 && !r.Steps[i].State.Ended() {
+			return true
+		}
+	}
+	return false
+}
+
 // results returns what the steps before the current one gave, by step name.
 func (r *Run) results() map[string]map[string]any {
 	out := make(map[string]map[string]any, len(r.Steps))

@@ -34,6 +34,8 @@ func (t *term) loop(ctx, work context.Context) error {
 	t.catchUp(t.scheduler.Cursor())
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	sweep := time.NewTicker(sweepEvery)
+	defer sweep.Stop()
 	entries, done := t.entries, ctx.Done()
 	for {
 		var commands []Command
@@ -63,6 +65,8 @@ func (t *term) loop(ctx, work context.Context) error {
 			t.take(report)
 		case asked := <-t.orders:
 			t.obey(asked)
+		case <-sweep.C:
+			t.sweep(work)
 		case <-timer.C:
 		}
 	}
