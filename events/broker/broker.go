@@ -40,7 +40,10 @@ type Broker struct {
 	js       jetstream.JetStream
 
 	installation string
-	closing      sync.Once
+	missing      []string
+	finishing    sync.Once
+	closing      chan struct{} // closed when Close begins
+	marked       chan struct{} // closed when the water mark is written no more
 	closed       chan struct{}
 }
 
@@ -54,7 +57,7 @@ func Open(ctx context.Context, cfg Config, log zerolog.Logger) (*Broker, error) 
 	if cfg.exposed() {
 		log.Warn().Str("listen", cfg.Listen).Msg("broker.listen is open to other machines without encryption: passwords cross the network readable")
 	}
-	b := &Broker{cfg: cfg, names: NamesFor(cfg.Prefix), log: log, closed: make(chan struct{})}
+	b := &Broker{cfg: cfg, names: NamesFor(cfg.Prefix), log: log, closing: make(chan struct{}), marked: make(chan struct{}), closed: make(chan struct{})}
 	if err := b.open(ctx); err != nil {
 		b.shutdown()
 		return nil, err
@@ -80,6 +83,14 @@ func (b *Broker) open(ctx context.Context) error {
 			return err
 		}
 	}
+	if b.embedded == nil {
+		close(b.marked)
+		return nil
+	}
+	if err := b.compare(ctx); err != nil {
+		return err
+	}
+	go b.keepMark()
 	return nil
 }
 
@@ -180,7 +191,10 @@ func (b *Broker) Ready() error {
 // goes on in the background without the first part. A second Close waits for
 // the first.
 func (b *Broker) Close(ctx context.Context) error {
-	b.closing.Do(func() { go b.finish(ctx) })
+	b.finishing.Do(func() {
+		close(b.closing)
+		go b.finish(ctx)
+	})
 	select {
 	case <-b.closed:
 		return nil
@@ -191,6 +205,7 @@ func (b *Broker) Close(ctx context.Context) error {
 
 func (b *Broker) finish(ctx context.Context) {
 	defer close(b.closed)
+	<-b.marked
 	for _, conn := range []*nats.Conn{b.edge, b.conn} {
 		drained := make(chan struct{})
 		conn.SetClosedHandler(func(*nats.Conn) { close(drained) })

@@ -1,0 +1,121 @@
+package broker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// markEvery is how often the water mark is written while streams grow: what was
+// stored after the last mark and then lost goes unnoticed.
+const markEvery = time.Second
+
+// A mark is how far a stream had come.
+type mark struct {
+	Last     uint64 `json:"last"`     // sequence of its newest message
+	Messages uint64 `json:"messages"` // how many it held
+}
+
+// A damaged single-copy store drops messages at its start without a word. So the
+// embedded broker keeps beside the store how far each stream had come, and says
+// loudly when one has come back with less.
+
+func (b *Broker) markFile() string { return filepath.Join(b.cfg.DataDir, "watermark.json") }
+
+// Missing says which acknowledged messages the store had lost when it was opened,
+// a sentence for each stream; nil when none are known to be missing.
+func (b *Broker) Missing() []string { return b.missing }
+
+// compare holds the streams against the water mark of the last time.
+func (b *Broker) compare(ctx context.Context) error {
+	text, err := os.ReadFile(b.markFile())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read water mark: %w", err)
+	}
+	marks := map[string]mark{}
+	if err := json.Unmarshal(text, &marks); err != nil {
+		b.log.Warn().Err(err).Str("file", b.markFile()).Msg("the water mark cannot be read; whether messages are missing is not known")
+		return nil
+	}
+	now, err := b.marks(ctx)
+	if err != nil {
+		return err
+	}
+	for name, was := range marks {
+		is := now[name]
+		switch {
+		case is.Last < was.Last:
+			b.miss(fmt.Sprintf("stream %s ends at %d and had come to %d: up to %d acknowledged messages are missing", name, is.Last, was.Last, was.Last-is.Last))
+		case name == b.names.In && is.Last == was.Last && is.Messages < was.Messages:
+			b.miss(fmt.Sprintf("stream %s holds %d messages and had %d: %d acknowledged messages are missing", name, is.Messages, was.Messages, was.Messages-is.Messages))
+		}
+	}
+	return nil
+}
+
+func (b *Broker) miss(text string) {
+	b.missing = append(b.missing, text)
+	b.log.Error().Str("hop", "store").Msg(text + ": the store is damaged or was replaced; restore a backup, or let the senders send again what they sent since")
+}
+
+// marks reads how far the streams that keep what was acknowledged have come.
+func (b *Broker) marks(ctx context.Context) (map[string]mark, error) {
+	marks := map[string]mark{}
+	for _, name := range []string{b.names.In, b.names.Out, "KV_" + b.names.Ledger} {
+		stream, err := b.js.Stream(ctx, name)
+		if err != nil {
+			return nil, fmt.Errorf("look up stream %s: %w", name, err)
+		}
+		state := stream.CachedInfo().State
+		marks[name] = mark{Last: state.LastSeq, Messages: state.Msgs}
+	}
+	return marks, nil
+}
+
+// keepMark writes the water mark while the broker is open.
+func (b *Broker) keepMark() {
+	defer close(b.marked)
+	tick := time.NewTicker(markEvery)
+	defer tick.Stop()
+	var before string
+	for {
+		select {
+		case <-b.closing:
+			return
+		case <-tick.C:
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), readyWithin)
+		text, err := b.writeMark(ctx, before)
+		cancel()
+		if err != nil {
+			b.log.Warn().Err(err).Msg("the water mark was not written")
+			continue
+		}
+		before = text
+	}
+}
+
+// writeMark replaces the mark, unless it says what it said before.
+func (b *Broker) writeMark(ctx context.Context, before string) (string, error) {
+	marks, err := b.marks(ctx)
+	if err != nil {
+		return before, err
+	}
+	text, err := json.Marshal(marks)
+	if err != nil || string(text) == before {
+		return before, err
+	}
+	next := b.markFile() + ".new"
+	if err := os.WriteFile(next, text, 0o600); err != nil {
+		return before, err
+	}
+	return string(text), os.Rename(next, b.markFile())
+}
