@@ -101,8 +101,11 @@ func TestSpacesOneHasNoPartInAreNotShown(t *testing.T) {
 		t.Errorf("an administrator sees %d spaces, want 4", len(list.Data))
 	}
 	app := must[qlik.App](t)(p.CreateApp(ctx, qlik.AppCreate{Name: "Private"}))
-	_, err = call(t, tenant).GetApp(ctx, app.ID)
-	status(t, "an administrator reads a personal app", err, 403)
+	shared := must[qlik.App](t)(p.CreateApp(ctx, qlik.AppCreate{Name: "Shared", SpaceID: own.ID}))
+	for _, id := range []string{app.ID, shared.ID} {
+		_, err = call(t, tenant).GetApp(ctx, id)
+		status(t, "an administrator without a role reads an app", err, 403)
+	}
 	if given := must[qlik.App](t)(call(t, tenant).UpdateAppOwner(ctx, app.ID, p.ID)); given.OwnerID != p.ID {
 		t.Errorf("owner is %s", given.OwnerID)
 	}
@@ -159,6 +162,7 @@ func TestSpaceIsChangedWholeOrNotAtAll(t *testing.T) {
 	if got := must[qlik.Space](t)(c.GetSpace(ctx, space)); got.Description == "changed" || got.Name != "Workshop" {
 		t.Errorf("changed by halves: %+v", got)
 	}
+	must[qlik.Space](t)(c.UpdateSpace(ctx, space, qlik.SpaceUpdate{Name: "WORKSHOP"})) // its own name is not taken
 	got := must[qlik.Space](t)(c.PatchSpace(ctx, space, qlik.JSONPatch{Op: "remove", Path: "/description"}, replace("/name", "Garage")))
 	if got.Description != "" || got.Name != "Garage" {
 		t.Errorf("got %+v", got)

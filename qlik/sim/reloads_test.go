@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -181,6 +182,35 @@ func TestReloadIsCancelledByHowFarItIs(t *testing.T) {
 			}
 			if app := must[qlik.App](t)(client.GetApp(ctx, reload.AppID)); app.LastReloadTime.IsZero() != (c.finally == qlik.ReloadCanceled) {
 				t.Errorf("the last reload of the app was at %v", app.LastReloadTime)
+			}
+		})
+	}
+}
+
+func TestReloadsAreListedNewestFirst(t *testing.T) {
+	t.Parallel()
+	for _, dialect := range []qlik.Dialect{qlik.OpenAPI, qlik.Cloud} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, tenant := t.Context(), sim.New(sim.Config{Dialect: dialect})
+			c, app := call(t, tenant), tenant.App("Sales")
+			var want, got []string
+			for i := range 12 {
+				x := must[qlik.Reload](t)(c.ReloadApp(ctx, qlik.ReloadCreate{AppID: app, Partial: i%2 == 1}))
+				want = append([]string{x.ID}, want...)
+				pass(3 * time.Second)
+			}
+			for x, err := range c.Reloads(ctx, qlik.ReloadQuery{AppID: app, Limit: 5}) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				got = append(got, x.ID)
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("%s: got %v, want %v", dialect, got, want)
+			}
+			yes := true
+			if page := must[qlik.Page[qlik.Reload]](t)(c.ListReloads(ctx, qlik.ReloadQuery{AppID: app, Partial: &yes})); len(page.Data) != 6 {
+				t.Errorf("%s: %d partial reloads, want 6", dialect, len(page.Data))
 			}
 		})
 	}
