@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/qlikgateway/gateway/bridge/rules"
 	"github.com/qlikgateway/gateway/events"
@@ -27,7 +28,13 @@ type Batch struct {
 // admit takes proven events to the journal. What cannot be stored is a *refusal;
 // of a batch, events before it may be stored, and are duplicates when the batch
 // is sent again. It runs on when the sender hangs up.
-func (in *Ingress) admit(ctx context.Context, live *Live, arrivals []events.Arrival) ([]Answer, error) {
+func (in *Ingress) admit(ctx context.Context, live *Live, s *source, arrivals []events.Arrival) ([]Answer, error) {
+	if err := s.limited(time.Now()); err != nil {
+		return nil, err
+	}
+	if err := permitted(live, arrivals); err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
 	answers := make([]Answer, 0, len(arrivals))

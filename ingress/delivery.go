@@ -57,7 +57,14 @@ func (in *Ingress) record(d *delivery) {
 	case d.result == Broken || d.result == Full || d.result == Unavailable:
 		line = in.config.Log.Error()
 	case d.refusal != nil:
-		line = in.refused.Warn()
+		more, log := in.bursts.next(d.source, d.result, d.began)
+		if !log {
+			return
+		}
+		line = in.config.Log.Warn()
+		if more > 0 {
+			line = line.Int("more", more)
+		}
 	}
 	line = line.Str("source", d.source).Str("result", string(d.result)).Int("status", d.result.Status()).
 		Str("via", d.via).Str("from", d.from).Int("bytes", d.bytes).Dur("took", took)

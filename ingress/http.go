@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"math"
 	"net/http"
 	"runtime/debug"
 	"strconv"
@@ -85,7 +86,7 @@ func (in *Ingress) serve(c *gin.Context, name string, eventsOnly bool) {
 		return
 	}
 	d.source = name
-	share := &share{body: c.Request.Body, of: in}
+	share := &share{body: c.Request.Body, of: in, source: s}
 	defer share.free()
 	m, err := in.receive(c, s, share)
 	d.bytes = len(m.body)
@@ -107,7 +108,7 @@ func (in *Ingress) serve(c *gin.Context, name string, eventsOnly bool) {
 		return
 	}
 	d.batch = s.several(m)
-	d.end(in.admit(c.Request.Context(), live, arrivals))
+	d.end(in.admit(c.Request.Context(), live, s, arrivals))
 }
 
 // receive reads a request's body and proves its sender.
@@ -154,15 +155,17 @@ func (in *Ingress) evidenceOf(r *http.Request, now time.Time) *evidence {
 // what was sent, not what was announced, so that a connection that only hangs
 // takes nothing from honest senders.
 type share struct {
-	body  io.ReadCloser
-	of    *Ingress
-	taken int64
+	body   io.ReadCloser
+	of     *Ingress
+	source *source
+	taken  int64
 }
 
 func (s *share) Read(p []byte) (int, error) {
 	n, err := s.body.Read(p)
 	s.taken += int64(n)
-	if s.of.held.Add(int64(n)) > s.of.config.MaxHeld {
+	all, own := s.of.held.Add(int64(n)), s.source.held.Add(int64(n))
+	if all > s.of.config.MaxHeld || own > max(s.of.config.MaxHeld/sourcePart, s.of.config.MaxBody) {
 		return n, errBusy
 	}
 	return n, err
@@ -172,7 +175,10 @@ func (s *share) Read(p []byte) (int, error) {
 func (s *share) Close() error { return s.body.Close() }
 
 // free gives the share back.
-func (s *share) free() { s.of.held.Add(-s.taken) }
+func (s *share) free() {
+	s.of.held.Add(-s.taken)
+	s.source.held.Add(-s.taken)
+}
 
 func (in *Ingress) tooLarge() *refusal {
 	return refusef(TooLarge, "the body is larger than %d bytes: send less, such as a link to the data", in.config.MaxBody)
@@ -192,8 +198,8 @@ func (in *Ingress) reply(c *gin.Context, d *delivery) {
 		if d.refusal.challenge != "" {
 			c.Header("WWW-Authenticate", d.refusal.challenge)
 		}
-		if wait := d.result.retryAfter(); wait > 0 {
-			c.Header("Retry-After", strconv.Itoa(int(wait.Seconds())))
+		if wait := max(d.result.retryAfter(), d.refusal.wait); wait > 0 {
+			c.Header("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
 		}
 	}
 	c.Header("Cache-Control", "no-store")

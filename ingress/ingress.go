@@ -62,6 +62,7 @@ type Ingress struct {
 	metrics *metrics
 	proxies []netip.Prefix
 	outside *outside
+	bursts  *bursts
 	refused zerolog.Logger // sampled, so that a flood does not fill the log
 }
 
@@ -91,6 +92,7 @@ func New(config Config) (*Ingress, error) {
 		metrics: m,
 		proxies: proxies,
 		outside: newOutside(config.Transport),
+		bursts:  &bursts{last: map[burst]said{}},
 		refused: sampled(config.Log),
 	}, nil
 }
@@ -101,10 +103,14 @@ func sampled(log zerolog.Logger) zerolog.Logger {
 }
 
 // Set puts sources and rules in force for every delivery that begins after it.
-// Deliveries under way end with what they began with.
+// Deliveries under way end with what they began with. What sources used of their
+// rates stays used.
 func (in *Ingress) Set(live Live) {
 	if live.Rules == nil {
 		live.Rules = &rules.Set{}
+	}
+	if before := in.live.Load(); before != nil && before.Sources != nil && live.Sources != nil {
+		live.Sources.inherit(before.Sources)
 	}
 	in.live.Store(&live)
 	select {

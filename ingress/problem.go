@@ -26,6 +26,7 @@ const (
 	Slow        Result = "slow_body"           // the body did not come in time, or not whole
 	TooLarge    Result = "too_large"           // over the limit of bytes or events
 	Unsupported Result = "unsupported"         // a media type or encoding that is not read
+	TooMany     Result = "too_many"            // above the source's rate
 	Busy        Result = "busy"                // too many deliveries at once
 	Full        Result = "journal_full"        // the journal holds all it may
 	Unavailable Result = "journal_unavailable" // the journal did not answer
@@ -42,9 +43,10 @@ var (
 // A refusal is a delivery that was not stored, and why.
 type refusal struct {
 	result    Result
-	err       error  // for the log
-	detail    string // for the sender; "" = the error says it
-	challenge string // of a 401
+	err       error         // for the log
+	detail    string        // for the sender; "" = the error says it
+	wait      time.Duration // until the sender may come again; 0 = as its result says
+	challenge string        // of a 401
 }
 
 func (r *refusal) Error() string { return r.err.Error() }
@@ -115,6 +117,8 @@ func (r Result) Status() int {
 		return http.StatusRequestEntityTooLarge
 	case Unsupported:
 		return http.StatusUnsupportedMediaType
+	case TooMany:
+		return http.StatusTooManyRequests
 	case Busy, Full, Unavailable, NoKeys:
 		return http.StatusServiceUnavailable
 	}
@@ -139,6 +143,8 @@ func (r Result) title() string {
 		return "The delivery is too large"
 	case Unsupported:
 		return "The body's type or encoding is not supported"
+	case TooMany:
+		return "Too many deliveries in a short time"
 	case Busy:
 		return "Too many deliveries at once"
 	case Full:
@@ -154,7 +160,7 @@ func (r Result) title() string {
 // retryAfter is how long a refused sender should wait; 0 = nothing changes by waiting.
 func (r Result) retryAfter() time.Duration {
 	switch r {
-	case Busy:
+	case Busy, TooMany:
 		return time.Second
 	case Unavailable, NoKeys:
 		return 5 * time.Second

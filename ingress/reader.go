@@ -33,6 +33,9 @@ type message struct {
 // read makes events of a proven message. What cannot be read is a *refusal.
 func (s *source) read(m message) ([]events.Arrival, error) {
 	media, _, _ := mime.ParseMediaType(m.header.Get("Content-Type"))
+	if looksJSON(m.header.Get("Content-Type"), m.body) && tooDeep(m.body) {
+		return nil, refusef(Malformed, "the body nests more than %d arrays and objects in each other", maxDepth)
+	}
 	switch {
 	case s.reading != nil && !s.takesEvents(media, m.header):
 		return s.understand(m)

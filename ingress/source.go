@@ -8,6 +8,10 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/time/rate"
 
 	"github.com/qlikgateway/gateway/bridge/rules"
 )
@@ -29,6 +33,13 @@ type Source struct {
 	Secrets []string // every one is live
 	NATS    *Subject // nil = HTTP only
 	Origins []string // that may subscribe it to their events; none = the preset's
+	Rate    Rate     // of proven deliveries; zero = any
+}
+
+// A Rate is how many deliveries are taken in any span of Per.
+type Rate struct {
+	Count int
+	Per   time.Duration
 }
 
 // A Subject is where a source listens on NATS. Who may publish there is proven
@@ -51,7 +62,10 @@ type source struct {
 	reading *reading // nil = no preset
 	nats    *Subject
 	origins []string
-	topics  bool // its proof covers the topic of Amazon SNS
+	rate    Rate
+	limiter *rate.Limiter // nil = any rate; kept across configurations that have the same
+	held    *atomic.Int64 // bytes of HTTP deliveries that were read and not yet answered
+	topics  bool          // its proof covers the topic of Amazon SNS
 }
 
 // Compile understands the configured sources. It reports every mistake at once;
@@ -79,7 +93,10 @@ func (c *compiler) report(warning bool, text string, path ...string) {
 }
 
 func (c *compiler) add(d Source) {
-	s := &source{name: d.Name, preset: d.Preset, origins: d.Origins}
+	s := &source{name: d.Name, preset: d.Preset, origins: d.Origins, rate: d.Rate, held: &atomic.Int64{}}
+	if d.Rate.Count > 0 && d.Rate.Per > 0 {
+		s.limiter = rate.NewLimiter(rate.Limit(float64(d.Rate.Count)/d.Rate.Per.Seconds()), d.Rate.Count)
+	}
 	if !regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`).MatchString(d.Name) {
 		c.report(false, "expected a name of lower-case letters, digits, - and _, at most 63", d.Name)
 	}

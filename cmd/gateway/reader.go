@@ -84,7 +84,7 @@ func (r *reader) names() rules.Names {
 	}
 	for name, source := range r.written.Sources {
 		if source.Allow != nil {
-			names.Allow[name] = rules.Allow{Apps: source.Allow.Apps, Actions: source.Allow.Actions}
+			names.Allow[name] = rules.Allow(*source.Allow)
 		}
 	}
 	return names

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"strconv"
+	"strings"
 
 	"github.com/qlikgateway/gateway/ingress"
 )
@@ -15,7 +17,7 @@ func (r *reader) sources() []ingress.Source {
 		w := r.written.Sources[name]
 		source := ingress.Source{
 			Name: name, Preset: w.Preset, Verify: r.verifier(w.Verify, "sources", name, "verify"),
-			Secrets: r.secrets(w.Secret, "sources", name, "secret"), Origins: w.Origins,
+			Secrets: r.secrets(w.Secret, "sources", name, "secret"), Origins: w.Origins, Rate: r.rate(w.Rate, "sources", name, "rate"),
 		}
 		if w.NATS != nil {
 			source.NATS = &ingress.Subject{Subject: w.NATS.Subject, Queue: w.NATS.Queue}
@@ -23,6 +25,19 @@ func (r *reader) sources() []ingress.Source {
 		sources = append(sources, source)
 	}
 	return sources
+}
+
+// rate reads a number per duration; nothing written = no limit.
+func (r *reader) rate(text string, path ...string) ingress.Rate {
+	count, per, given := strings.Cut(text, "/")
+	if !given {
+		return ingress.Rate{}
+	}
+	n, err := strconv.Atoi(count)
+	if err != nil || n < 1 {
+		r.report(fmt.Sprintf("%q is not a number of deliveries per duration, such as 120/1m", text), path...)
+	}
+	return ingress.Rate{Count: n, Per: r.duration(per, path...)}
 }
 
 // secrets resolves all of a list.
