@@ -31,10 +31,17 @@ func (t *term) admit(work context.Context, entry events.Entry) error {
 	}
 }
 
+// errNoRules is wrong with an event that is for a tenant and for no rule: nobody
+// but the gateway writes to the journal, and it names them.
+var errNoRules = errors.New("the message names no rule that it matched")
+
 func (t *term) admitOne(work context.Context, entry events.Entry) error {
 	defer t.catchUp(entry.Sequence)
 	if entry.Sequence <= t.scheduler.Cursor() {
 		return nil
+	}
+	if entry.Err == nil && len(entry.Rules) == 0 {
+		entry.Err = errNoRules
 	}
 	if entry.Err != nil {
 		if err := t.bury(work, entry, "", events.ReasonUndecodable, entry.Err); err != nil {
@@ -53,7 +60,7 @@ func (t *term) admitOne(work context.Context, entry events.Entry) error {
 		plan, err := t.plan(work, entry.Revision, rule, view)
 		if err != nil {
 			reason, final := unplanned(err)
-			if !final {
+			if !final || work.Err() != nil {
 				return err
 			}
 			if err := t.bury(work, entry, rule, reason, err); err != nil {
@@ -79,6 +86,11 @@ func (t *term) plan(ctx context.Context, revision uint64, rule string, event rul
 	if err != nil {
 		return rules.Plan{}, err
 	}
+	return planFor(set, rule, event)
+}
+
+// planFor returns what a rule of a set asks for, if its record fits a message.
+func planFor(set *rules.Set, rule string, event rules.Event) (rules.Plan, error) {
 	plan, err := set.Plan(rule, event)
 	if err != nil {
 		return plan, err

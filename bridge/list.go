@@ -122,6 +122,14 @@ func (l *Ledger) Run(ctx context.Context, id string) (*Run, error) {
 	if id == "" || strings.ContainsAny(id, ".*> \t\r\n") {
 		return nil, fmt.Errorf("run %q: %w", id, ErrNoRun)
 	}
+	run, err := l.find(ctx, id)
+	if errors.Is(err, ErrNoRun) {
+		run, err = l.find(ctx, id) // it may have moved to the ended runs while we looked
+	}
+	return run, err
+}
+
+func (l *Ledger) find(ctx context.Context, id string) (*Run, error) {
 	lister, err := l.kv.ListKeysFiltered(ctx, "active.*."+id, "ended.*."+id)
 	if err != nil {
 		return nil, fmt.Errorf("find run %s: %w", id, err)
