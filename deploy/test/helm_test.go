@@ -41,9 +41,9 @@ func helm(t *testing.T, args ...string) (string, bool) {
 	return string(out), err == nil
 }
 
-// helmPath returns the helm that .ci/tools-helm pins; the Go tool keeps it.
+// helmPath returns the helm that .ci/tools-deploy pins; the Go tool keeps it.
 var helmPath = sync.OnceValues(func() (string, error) {
-	out, err := exec.Command("go", "-C", "../../.ci/tools-helm", "tool", "-n", "helm").Output()
+	out, err := exec.Command("go", "-C", "../../.ci/tools-deploy", "tool", "-n", "helm").Output()
 	return strings.TrimSpace(string(out)), err
 })
 

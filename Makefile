@@ -1,0 +1,37 @@
+# `make` lists what there is.
+BUILD     = CGO_ENABLED=0 go build -trimpath -buildvcs=true -tags nomsgpack -ldflags "-s -w -buildid="
+PLATFORMS = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
+SBOM      = $(shell go -C .ci/tools-deploy tool -n cyclonedx-gomod)
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+demo: ## the whole way on a simulated tenant: no account, no configuration
+	go run ./cmd/gateway demo
+
+test: ## the tests
+	go test ./...
+
+check: ## everything that has to hold before a change lands
+	.ci/run
+
+chart: ## the chart, the unit and the compose file, and the program run as they say
+	.ci/deploy
+
+build: ## dist/gateway for this machine
+	$(BUILD) -o dist/gateway ./cmd/gateway
+
+image: ## a container image, with docker or what stands for it
+	docker build -f deploy/Dockerfile -t qlikgateway/gateway:dev .
+
+release: $(PLATFORMS:%=release/%) ## dist/: the program for each platform, its parts list, and checksums
+	cd dist && sha256sum gateway-* > SHA256SUMS
+
+release/%:
+	GOOS=$(*D) GOARCH=$(*F) $(BUILD) -o dist/gateway-$(*D)-$(*F) ./cmd/gateway
+	GOOS=$(*D) GOARCH=$(*F) GOFLAGS=-tags=nomsgpack CGO_ENABLED=0 $(SBOM) app -json -noserial -output dist/gateway-$(*D)-$(*F).cdx.json -main cmd/gateway .
+
+clean: ## remove dist/
+	rm -rf dist
+
+.PHONY: help demo test check chart build image release clean
