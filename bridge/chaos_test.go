@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -66,6 +67,35 @@ func TestChaos(t *testing.T) {
 	gateway.drain()
 	gateway.kill()
 	c.judge(fmt.Sprintf("kills %d", *chaosKills))
+}
+
+// stopLimit is how long a gateway may take to stop: requests and calls under way
+// have ten seconds each.
+const stopLimit = 25 * time.Second
+
+// TestTerminationUnderLoadLosesNothing stops the gateway in the ordinary way, again
+// and again, while senders send.
+func TestTerminationUnderLoadLosesNothing(t *testing.T) {
+	t.Parallel()
+	c := newChaos(t, rand.New(rand.NewPCG(3, 4)))
+	gateway := c.embedded()
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var sender sync.WaitGroup
+	sender.Go(func() { c.sendUntil(ctx) })
+	for range 3 {
+		gateway.start()
+		c.pass(time.Second, 2*time.Second)
+		if took := gateway.terminate(); took > stopLimit {
+			t.Errorf("the gateway took %s to stop, want %s", took, stopLimit)
+		}
+	}
+	stop()
+	sender.Wait()
+	gateway.start()
+	gateway.drain()
+	gateway.terminate()
+	c.judge("stops 3")
 }
 
 // A chaos is one gateway or several under attack.
@@ -188,6 +218,20 @@ func (r *replica) kill() {
 		_ = r.process.Wait()
 		r.process = nil
 	}
+}
+
+// terminate asks the gateway to stop, as an orchestrator does, and returns how long
+// that took.
+func (r *replica) terminate() time.Duration {
+	began := time.Now()
+	if err := r.process.Process.Signal(syscall.SIGTERM); err != nil {
+		r.c.t.Fatal(err)
+	}
+	if err := r.process.Wait(); err != nil {
+		r.c.t.Errorf("a gateway that was asked to stop: %v", err)
+	}
+	r.process = nil
+	return time.Since(began)
 }
 
 // pass lets a random time go by: the moments to kill at are the point of the test.

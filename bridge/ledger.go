@@ -57,18 +57,24 @@ func OpenLedger(ctx context.Context, js jetstream.JetStream, bucket string) (*Le
 func (l *Ledger) Revision(ctx context.Context, document []byte) (uint64, error) {
 	sum := sha256.Sum256(document)
 	key := "revision." + hex.EncodeToString(sum[:16])
-	revision, err := l.kv.Create(ctx, key, document)
-	if err == nil {
-		return revision, nil
+	for wait := pauseShort; ; wait = min(2*wait, pauseLong) {
+		revision, err := l.kv.Create(ctx, key, document)
+		if err == nil {
+			return revision, nil
+		}
+		if !errors.Is(err, jetstream.ErrKeyExists) {
+			return 0, fmt.Errorf("record configuration: %w", err)
+		}
+		entry, err := l.kv.Get(ctx, key)
+		if err == nil {
+			return entry.Revision(), nil
+		}
+		// Another replica is recording it at this moment, and not every server of the
+		// cluster knows yet.
+		if !errors.Is(err, jetstream.ErrKeyNotFound) || pause(ctx, wait) != nil {
+			return 0, fmt.Errorf("read configuration: %w", err)
+		}
 	}
-	if !errors.Is(err, jetstream.ErrKeyExists) {
-		return 0, fmt.Errorf("record configuration: %w", err)
-	}
-	entry, err := l.kv.Get(ctx, key)
-	if err != nil {
-		return 0, fmt.Errorf("read configuration: %w", err)
-	}
-	return entry.Revision(), nil
 }
 
 // A Tenure is the right to write a tenant's records, until somebody else takes it.

@@ -23,9 +23,12 @@ import (
 // takeOverWithin is twice a lease's time to live.
 const takeOverWithin = 20 * time.Second
 
+// handOverWithin is less than a lease's time to live: one that stops gives it up.
+const handOverWithin = 9 * time.Second
+
 // TestReplicasTakeOver runs three real gateways on a NATS cluster of three, kills
 // the one that works, stops the next one for longer than its lease, and takes a
-// server of the cluster away. Nothing is lost and nothing started twice.
+// server of the cluster away, and asks one to stop. Nothing is lost and nothing started twice.
 func TestReplicasTakeOver(t *testing.T) {
 	t.Parallel()
 	c := newChaos(t, rand.New(rand.NewPCG(1, 2)))
@@ -65,10 +68,18 @@ func TestReplicasTakeOver(t *testing.T) {
 	servers[0].Shutdown()
 	servers[0].WaitForShutdown()
 	c.asked()
-	c.pass(3*time.Second, 4*time.Second)
+	began = time.Now()
+	c.byPID(third).terminate()
+	last := c.worker(watch, third)
+	if took := time.Since(began); took > handOverWithin {
+		t.Errorf("the lease was handed over after %s, want %s", took, handOverWithin)
+	} else {
+		t.Logf("the one that worked was asked to stop; another one held the lease after %s", took.Round(time.Millisecond))
+	}
+	c.asked()
 	stop()
 	sender.Wait()
-	c.byPID(third).drain()
+	c.byPID(last).drain()
 	c.judge("three replicas: one killed, one stopped, one server of the cluster lost")
 }
 
