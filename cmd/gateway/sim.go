@@ -51,16 +51,23 @@ func newSimCommand() *cobra.Command {
 	return command
 }
 
+// An oauthClient is how a program may prove itself to a simulated tenant.
+type oauthClient struct {
+	ClientID     string `json:"client_id"`
+	ClientSecret string `json:"client_secret"`
+}
+
 // introduce prints where a simulated tenant is and what it has.
 func introduce(out io.Writer, url string, tenant *sim.Tenant, asJSON bool) error {
 	if asJSON {
 		return json.NewEncoder(out).Encode(struct {
 			URL     string       `json:"url"`
 			APIKey  string       `json:"api_key"`
+			OAuth   oauthClient  `json:"oauth"`
 			Samples []sim.Sample `json:"samples"`
-		}{url, tenant.APIKey(), tenant.Samples()})
+		}{url, tenant.APIKey(), oauthClient{tenant.OAuth().ClientID, tenant.OAuth().ClientSecret}, tenant.Samples()})
 	}
-	text := fmt.Sprintf("url      %s\napi key  %s\n", url, tenant.APIKey())
+	text := fmt.Sprintf("url      %s\napi key  %s\noauth    %s  %s\n", url, tenant.APIKey(), tenant.OAuth().ClientID, tenant.OAuth().ClientSecret)
 	for _, sample := range tenant.Samples() {
 		text += fmt.Sprintf("%-8s %s  %s\n", sample.Kind, sample.ID, sample.Name)
 	}
