@@ -9,7 +9,7 @@ import (
 // vendors' documentation; event types follow the CloudEvents project's adapters:
 // the vendor's domain reversed, then the vendor's own word.
 func Presets() []Preset {
-	all := slices.Concat(pipelinePresets(), azurePresets(), cloudPresets(), forgePresets(), qlikPresets(), openPresets())
+	all := slices.Concat(pipelinePresets(), azurePresets(), amazonPresets(), googlePresets(), forgePresets(), qlikPresets(), openPresets())
 	slices.SortFunc(all, func(a, b Preset) int { return strings.Compare(a.Name, b.Name) })
 	return all
 }

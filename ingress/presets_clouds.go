@@ -40,8 +40,8 @@ func azurePresets() []Preset {
 	}
 }
 
-// cloudPresets are services of Amazon and Google.
-func cloudPresets() []Preset {
+// amazonPresets are services of Amazon.
+func amazonPresets() []Preset {
 	return []Preset{
 		{
 			Name: "aws-sns", Title: "Amazon SNS",
@@ -82,6 +82,12 @@ func cloudPresets() []Preset {
 				"Rule: the pattern of the events that count, target = the API destination. EventBridge waits 5 s and tries for 24 hours.",
 			},
 		},
+	}
+}
+
+// googlePresets are services of Google.
+func googlePresets() []Preset {
+	return []Preset{
 		{
 			Name: "google-pubsub", Title: "Google Cloud Pub/Sub (push)",
 			Verify: Verifier{JWT: &JWT{
