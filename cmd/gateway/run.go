@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 
 	"github.com/rs/zerolog"
@@ -37,9 +38,13 @@ func newRunCommand() *cobra.Command {
 				return fmt.Errorf("%s has mistakes; nothing was started", path)
 			}
 			ctx, stop := untilSignal(command.Context())
+			var watching sync.WaitGroup
+			defer watching.Wait()
 			defer stop()
 			g := &gateway{cfg: cfg, log: newLog(command.ErrOrStderr(), parsed), limits: bridge.DefaultLimits()}
-			return g.run(ctx, func(addresses) {})
+			return g.run(ctx, func(where addresses) {
+				watching.Go(func() { newSupervisor(os.Getenv, g.log).watch(ctx, where.Console) })
+			})
 		},
 	}
 	command.Flags().StringVarP(&path, "config", "c", "gateway.yaml", "configuration file")

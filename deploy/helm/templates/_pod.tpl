@@ -103,8 +103,8 @@ ports:
   {{- if and (include "qlik-gateway.embedded" .) .Values.broker.embedded.nats.enabled }}
   - {name: nats, containerPort: {{ .Values.ports.nats }}}
   {{- end }}
-# The console opens once the broker has read its store and closes last, so it answers for
-# the whole process. Neither liveness nor readiness asks for Qlik: while Qlik is down, events are kept.
+# The console opens first and closes last, so it answers for the whole process; readiness is red
+# until the store is open and once a stop began. None of them asks for Qlik: while it is down, events are kept.
 startupProbe:
   httpGet: {path: /healthz, port: console}
   periodSeconds: 2
