@@ -24,6 +24,12 @@ func ipProofOf(list []string) (proof, error) {
 	return ipProof(networks), nil
 }
 
+// CheckNetworks says what is wrong with a list of addresses and networks, or nil.
+func CheckNetworks(list []string) error {
+	_, err := parseNetworks(list)
+	return err
+}
+
 // parseNetworks reads addresses and networks. An IPv4 address written as IPv6
 // (::ffff:192.0.2.1) is the IPv4 address that it is.
 func parseNetworks(list []string) ([]netip.Prefix, error) {

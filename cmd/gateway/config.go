@@ -21,6 +21,8 @@ const (
 type config struct {
 	HTTPAddr    string
 	ConsoleAddr string
+	Proxies     []string // whose X-Forwarded-For is believed
+	TLS         tlsFiles // of the listener for senders; zero = TLS ends before the gateway
 	Broker      broker.Config
 	Tenants     map[string]tenantConfig
 	Sources     *ingress.Sources
@@ -28,8 +30,12 @@ type config struct {
 
 	SourceNames []string // in the order of the alphabet
 	RuleNames   []string // in the order of the file
+	Files       []string // that the configuration is read from beside its own: secrets and certificates
 	Document    []byte   // what the rules are made of, as JSON: the same text is the same revision
 }
+
+// tlsFiles are the paths of a certificate and its key, in PEM.
+type tlsFiles struct{ Cert, Key string }
 
 // A tenantConfig is what the gateway knows of one Qlik Cloud tenant.
 type tenantConfig struct {

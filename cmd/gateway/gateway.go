@@ -19,10 +19,12 @@ import (
 )
 
 const (
-	leaseTTL     = 10 * time.Second // a replica that vanished is replaced after this
-	stopListener = 10 * time.Second // how long requests under way may take to end
-	stopCalls    = 10 * time.Second // how long calls to Qlik may take to end
-	brokerWait   = 2 * time.Second  // between two tries to open a broker that is not there yet
+	leaseTTL       = 10 * time.Second // a replica that vanished is replaced after this
+	stopListener   = 10 * time.Second // how long requests under way may take to end
+	stopCalls      = 10 * time.Second // how long calls to Qlik may take to end
+	maxConnections = 8192             // of senders at once; more wait in the system's queue
+
+	brokerWait = 2 * time.Second // between two tries to open a broker that is not there yet
 )
 
 // A gateway is one running process: a broker, the ingress, a dispatcher for each
@@ -31,6 +33,9 @@ type gateway struct {
 	cfg    *config
 	log    zerolog.Logger
 	limits bridge.Limits // but for each tenant's own quota
+
+	files       *configFiles // nil = the configuration never changes
+	certificate *certificate // of the listener for senders; nil = TLS ends before the gateway
 
 	idle bool // accept events and carry out nothing; for tests of the demo
 }
@@ -68,7 +73,8 @@ func (g *gateway) assemble(ctx context.Context, b *broker.Broker) (*session, err
 	journal := events.NewJournal(js, events.JournalConfig{
 		In: names.In, Unmatched: names.Unmatched, InSubject: names.InSubject, UnmatchedSubject: names.UnmatchedSubject,
 	})
-	p := &session{broker: b, log: g.log}
+	p := &session{broker: b, log: g.log, revisions: revisions}
+	p.reload = func(ctx context.Context) error { return g.follow(ctx, p) }
 	if err := g.openDoor(p, journal, revision.Number, registry); err != nil {
 		return nil, err
 	}
@@ -97,7 +103,7 @@ func (g *gateway) assemble(ctx context.Context, b *broker.Broker) (*session, err
 
 // openDoor makes the ingress.
 func (g *gateway) openDoor(p *session, journal *events.Journal, revision uint64, registry prometheus.Registerer) error {
-	door, err := ingress.New(ingress.Config{Append: journal.Append, Registerer: registry, Log: g.log})
+	door, err := ingress.New(ingress.Config{Append: journal.Append, Proxies: g.cfg.Proxies, Registerer: registry, Log: g.log})
 	if err != nil {
 		return err
 	}

@@ -22,6 +22,7 @@ type reader struct {
 	written  written
 	lookup   func(string) (string, bool) // os.LookupEnv
 	problems []rules.Problem
+	files    []string        // that were read, and may change
 	compiled []rules.Problem // found by the parts that were handed the configuration
 }
 
@@ -41,6 +42,11 @@ func (r *reader) read() *config {
 	if sameListener(c.HTTPAddr, c.ConsoleAddr) {
 		r.report("is the address of http as well; operators get a listener of their own", "console", "addr")
 	}
+	c.Proxies = r.written.HTTP.TrustedProxies
+	if err := ingress.CheckNetworks(c.Proxies); err != nil {
+		r.report(err.Error(), "http", "trusted_proxies")
+	}
+	c.TLS = r.tls()
 	c.Broker = r.broker()
 	for _, name := range sorted(r.written.Tenants) {
 		c.Tenants[name] = r.tenant(name)
@@ -59,6 +65,7 @@ func (r *reader) read() *config {
 		r.report(err.Error(), "rules")
 	}
 	r.unused()
+	c.Files = r.files
 	return c
 }
 
@@ -106,6 +113,9 @@ const unresolved = "whsec_dGhpcyBzdGFuZHMgaW4gZm9yIGEgbWlzc2luZyBzZWNyZXQh"
 
 // secret resolves the secret at a path and returns its value.
 func (r *reader) secret(s secret, path ...string) string {
+	if file, ok := strings.CutPrefix(s.reference, fromFile); ok {
+		r.files = append(r.files, file)
+	}
 	if err := s.resolve(r.lookup); err != nil {
 		r.report(err.Error(), path...)
 		return unresolved

@@ -18,7 +18,7 @@ func newRootCommand(started *bool) *cobra.Command {
 	}
 	root.AddCommand(
 		newRunCommand(), newDemoCommand(), newSimCommand(), newCheckCommand(), newRunsCommand(), newVersionCommand(),
-		newPresetsCommand(),
+		newPresetsCommand(), newSendCommand(),
 	)
 	return root
 }

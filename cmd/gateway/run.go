@@ -41,7 +41,8 @@ func newRunCommand() *cobra.Command {
 			var watching sync.WaitGroup
 			defer watching.Wait()
 			defer stop()
-			g := &gateway{cfg: cfg, log: newLog(command.ErrOrStderr(), parsed), limits: bridge.DefaultLimits()}
+			g := &gateway{cfg: cfg, log: newLog(command.ErrOrStderr(), parsed), limits: bridge.DefaultLimits(), files: newConfigFiles(path)}
+			defer g.files.stop()
 			return g.run(ctx, func(where addresses) {
 				watching.Go(func() { newSupervisor(os.Getenv, g.log).watch(ctx, where.Console) })
 			})

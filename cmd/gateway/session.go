@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	"golang.org/x/net/netutil"
 
 	"github.com/qlikgateway/gateway/bridge"
 	"github.com/qlikgateway/gateway/events/broker"
@@ -29,8 +30,10 @@ type session struct {
 	dispatchers []*bridge.Dispatcher
 	senders     http.Handler
 	operators   http.Handler
+	revisions   *bridge.Revisions
 	log         zerolog.Logger
 	stopping    atomic.Bool
+	reload      func(ctx context.Context) error // until ctx ends, keeps to the configuration file
 }
 
 // A front keeps both listeners open across sessions. Between them it tells senders
@@ -40,18 +43,23 @@ type front struct {
 	senders          *http.Server
 	operators        *http.Server
 	current          atomic.Pointer[session]
+	certificate      *certificate // nil = TLS ends before the gateway
 }
 
 // openFront opens both listeners and begins to answer.
 func (g *gateway) openFront() (*front, error) {
 	f := &front{}
-	var err error
+	err := g.showCertificate()
+	if err != nil {
+		return nil, err
+	}
 	if f.public, err = net.Listen("tcp", g.cfg.HTTPAddr); err != nil {
 		return nil, fmt.Errorf("listen for senders (http.addr): %w", err)
 	}
 	if f.internal, err = net.Listen("tcp", g.cfg.ConsoleAddr); err != nil {
 		return nil, errors.Join(fmt.Errorf("listen for operators (console.addr): %w", err), f.public.Close())
 	}
+	f.public = netutil.LimitListener(f.public, maxConnections)
 	f.senders = ingress.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s := f.current.Load(); s != nil {
 			s.senders.ServeHTTP(w, r)
@@ -59,6 +67,9 @@ func (g *gateway) openFront() (*front, error) {
 		}
 		closed(w)
 	}), g.log)
+	if f.certificate = g.certificate; f.certificate != nil {
+		f.senders.TLSConfig = f.certificate.config()
+	}
 	f.operators = &http.Server{ReadHeaderTimeout: ingress.ReadHeaderTimeout, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch s := f.current.Load(); {
 		case s != nil:
@@ -85,7 +96,7 @@ func closed(w http.ResponseWriter) {
 func (f *front) serve(failed chan<- error) *sync.WaitGroup {
 	var serving sync.WaitGroup
 	for part, serve := range map[string]func() error{
-		"http":    func() error { return f.senders.Serve(f.public) },
+		"http":    func() error { return f.serveSenders() },
 		"console": func() error { return f.operators.Serve(f.internal) },
 	} {
 		serving.Go(func() {
@@ -95,6 +106,14 @@ func (f *front) serve(failed chan<- error) *sync.WaitGroup {
 		})
 	}
 	return &serving
+}
+
+// serveSenders answers senders, over TLS where the gateway has a certificate.
+func (f *front) serveSenders() error {
+	if f.certificate != nil {
+		return f.senders.ServeTLS(f.public, "", "")
+	}
+	return f.senders.Serve(f.public)
 }
 
 // run works until ctx ends, and then stops in the order in which nothing is lost:
@@ -181,7 +200,7 @@ func (g *gateway) openBroker(ctx context.Context, again bool) (*broker.Broker, e
 // serve runs the session's parts until ctx ends, one of them fails or the store
 // breaks, and then stops them: senders first, dispatchers last.
 func (s *session) serve(ctx context.Context, f *front, up func()) error {
-	failed := make(chan error, len(s.dispatchers)+1)
+	failed := make(chan error, len(s.dispatchers)+2)
 	var doing, listening sync.WaitGroup
 	do, stopDoing := context.WithCancel(context.WithoutCancel(ctx))
 	listen, stopListening := context.WithCancel(context.WithoutCancel(ctx))
@@ -197,6 +216,7 @@ func (s *session) serve(ctx context.Context, f *front, up func()) error {
 	for _, dispatcher := range s.dispatchers {
 		start(&doing, "dispatcher", func() error { return dispatcher.Run(do) })
 	}
+	start(&listening, "reload", func() error { return s.reload(listen) })
 	start(&listening, "nats", func() error { return s.ingress.Listen(listen, s.broker.Edge()) })
 	f.current.Store(s)
 	up()

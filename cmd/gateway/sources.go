@@ -132,6 +132,7 @@ func (r *reader) mtls(v writtenVerify, path []string) *ingress.MTLS {
 	if r.written.HTTP.TLS == nil {
 		r.report("client certificates are seen only where TLS ends: add http.tls", child(path, "mtls")...)
 	}
+	r.files = append(r.files, v.MTLS.CA)
 	text, err := os.ReadFile(v.MTLS.CA)
 	if err != nil {
 		r.report(err.Error(), child(child(path, "mtls"), "ca")...)

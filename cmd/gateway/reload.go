@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"reflect"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/qlikgateway/gateway/ingress"
+)
+
+// lookEvery is how often the files are looked at. They are compared by what is in
+// them, which also sees a mounted ConfigMap being swapped.
+const lookEvery = 5 * time.Second
+
+// configFiles are the configuration file and what is read beside it.
+type configFiles struct {
+	path string
+	asks chan os.Signal   // SIGHUP
+	look <-chan time.Time // when to look for changes
+	stop func()
+}
+
+// newConfigFiles watches a configuration file until it is stopped.
+func newConfigFiles(path string) *configFiles {
+	f := &configFiles{path: path, asks: make(chan os.Signal, 1)}
+	ticker := time.NewTicker(lookEvery)
+	f.look = ticker.C
+	signal.Notify(f.asks, syscall.SIGHUP)
+	f.stop = func() {
+		signal.Stop(f.asks)
+		ticker.Stop()
+	}
+	return f
+}
+
+// print tells states of the files apart; others are the secrets and certificates.
+func (f *configFiles) print(others []string) [sha256.Size]byte {
+	sum := sha256.New()
+	for _, path := range append([]string{f.path}, others...) {
+		text, err := os.ReadFile(path)
+		fmt.Fprintf(sum, "%s %d %v\n", path, len(text), err)
+		_, _ = io.WriteString(sum, string(text)) // to a hash, which takes everything
+	}
+	return [sha256.Size]byte(sum.Sum(nil))
+}
+
+// follow puts a changed configuration in force until ctx ends. One that cannot be
+// used is logged, and everything goes on as before.
+func (g *gateway) follow(ctx context.Context, s *session) error {
+	if g.files == nil {
+		return nil
+	}
+	seen := g.files.print(g.cfg.Files)
+	for {
+		asked := false
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-g.files.asks:
+			asked = true
+		case <-g.files.look:
+		}
+		now := g.files.print(g.cfg.Files)
+		if now == seen && !asked {
+			continue
+		}
+		if err := g.reload(ctx, s); err != nil {
+			g.log.Error().Err(err).Str("hop", "reload").Str("file", g.files.path).Msg("the configuration stays as it was")
+		}
+		seen = now // what changed meanwhile is seen next time
+	}
+}
+
+// reload reads the configuration and puts it in force. Everything that can fail
+// happens before anything live is touched; what was begun under the old
+// configuration ends under it.
+func (g *gateway) reload(ctx context.Context, s *session) error {
+	next, problems := loadConfig(g.files.path)
+	for _, problem := range problems {
+		g.log.Warn().Str("hop", "reload").Msg(problem.String())
+	}
+	if next == nil {
+		return fmt.Errorf("%s has mistakes", g.files.path)
+	}
+	if fixed := fixedChanges(g.cfg, next); len(fixed) > 0 {
+		return fmt.Errorf("a restart is needed for a change of %s; nothing of the new file is in force", strings.Join(fixed, ", "))
+	}
+	var pair *tls.Certificate
+	if next.TLS != (tlsFiles{}) {
+		var err error
+		if pair, err = loadCertificate(next.TLS); err != nil {
+			return err
+		}
+	}
+	revision, err := s.revisions.Use(ctx, next.Document, next.Rules)
+	if err != nil {
+		return fmt.Errorf("record the configuration: %w", err)
+	}
+	if pair != nil {
+		g.certificate.current.Store(pair)
+	}
+	s.ingress.Set(ingress.Live{Sources: next.Sources, Rules: next.Rules, Revision: revision.Number})
+	g.cfg = next
+	g.log.Info().Str("hop", "reload").Uint64("revision", revision.Number).Int("sources", len(next.SourceNames)).
+		Int("rules", len(next.RuleNames)).Msg("a new configuration is in force")
+	return nil
+}
+
+// fixedChanges names what differs and cannot be changed while the gateway runs.
+func fixedChanges(old, next *config) []string {
+	var fixed []string
+	for name, same := range map[string]bool{
+		"http.addr":            old.HTTPAddr == next.HTTPAddr,
+		"http.trusted_proxies": reflect.DeepEqual(old.Proxies, next.Proxies),
+		"http.tls":             (old.TLS == tlsFiles{}) == (next.TLS == tlsFiles{}),
+		"console.addr":         old.ConsoleAddr == next.ConsoleAddr,
+		"broker":               reflect.DeepEqual(old.Broker, next.Broker),
+		"tenants":              reflect.DeepEqual(old.Tenants, next.Tenants),
+	} {
+		if !same {
+			fixed = append(fixed, name)
+		}
+	}
+	slices.Sort(fixed)
+	return fixed
+}
+
+// showCertificate reads the certificate for senders where the configuration has one.
+func (g *gateway) showCertificate() error {
+	if g.cfg.TLS == (tlsFiles{}) {
+		return nil
+	}
+	pair, err := loadCertificate(g.cfg.TLS)
+	if err != nil {
+		return err
+	}
+	g.certificate = &certificate{}
+	g.certificate.current.Store(pair)
+	return nil
+}

@@ -1,0 +1,162 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/qlikgateway/gateway/bridge/rules"
+	"github.com/qlikgateway/gateway/ingress"
+)
+
+const sendTimeout = 30 * time.Second
+
+// A sending is what `gateway send` was asked for.
+type sending struct {
+	config, source, file, url string
+	headers                   []string
+	sign, generate, failed    bool
+}
+
+// newSendCommand returns `gateway send`: it imitates a source's sender.
+func newSendCommand() *cobra.Command {
+	var s sending
+	command := &cobra.Command{
+		Use:   "send --source NAME (--file BODY | --generate)",
+		Short: "Send a delivery as a source's sender would, signed with its secret",
+		Args:  cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error {
+			return s.run(command.Context(), command.InOrStdin(), command.OutOrStdout(), command.ErrOrStderr())
+		},
+	}
+	flags := command.Flags()
+	flags.StringVarP(&s.config, "config", "c", "gateway.yaml", "configuration file that has the source and its secret")
+	flags.StringVar(&s.source, "source", "", "name of the source")
+	flags.StringVar(&s.file, "file", "", "file with the body; - = standard input")
+	flags.BoolVar(&s.generate, "generate", false, "make a believable body of the source's preset")
+	flags.BoolVar(&s.failed, "failed", false, "with --generate: of a job that failed")
+	flags.BoolVar(&s.sign, "sign", true, "prove the sender; --sign=false shows what strangers get")
+	flags.StringVar(&s.url, "url", "", "address of the gateway (default: http.addr of the configuration, on this machine)")
+	flags.StringArrayVarP(&s.headers, "header", "H", nil, "header to add, as in 'Content-Type: text/plain'")
+	command.MarkFlagsOneRequired("file", "generate")
+	command.MarkFlagsMutuallyExclusive("file", "generate")
+	_ = command.MarkFlagRequired("source") // it exists
+	return command
+}
+
+func (s *sending) run(ctx context.Context, in io.Reader, out, errOut io.Writer) error {
+	cfg, problems := loadConfig(s.config)
+	if cfg == nil {
+		for _, p := range problems {
+			if _, err := fmt.Fprintln(errOut, p); err != nil {
+				return err
+			}
+		}
+		return fmt.Errorf("%s has mistakes; nothing was sent", s.config)
+	}
+	header, body, err := s.delivery(cfg.Sources, in)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.address(cfg), strings.NewReader(string(body)))
+	if err != nil {
+		return fmt.Errorf("--url: %w", err)
+	}
+	request.Header = header
+	if s.sign {
+		if err := cfg.Sources.Prove(s.source, request, body, time.Now()); err != nil {
+			return err
+		}
+	}
+	return send(request, out)
+}
+
+// send prints the answer, and fails unless it is a 2xx.
+func send(request *http.Request, out io.Writer) error {
+	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	response, err := client.Do(request)
+	if err != nil {
+		var inner interface{ Unwrap() error } // url.Error shows the address, which may have the secret
+		if errors.As(err, &inner) && inner.Unwrap() != nil {
+			err = inner.Unwrap()
+		}
+		return fmt.Errorf("send to %s: %w", request.URL.Host, err)
+	}
+	defer response.Body.Close() //nolint:errcheck // nothing was written
+	answer, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
+	if err != nil {
+		return fmt.Errorf("read the answer: %w", err)
+	}
+	if _, err := fmt.Fprintf(out, "%s\n%s\n", response.Status, strings.TrimSpace(string(answer))); err != nil {
+		return err
+	}
+	if response.StatusCode/100 != 2 {
+		return exitCode(exitFailed)
+	}
+	return nil
+}
+
+// delivery returns the headers and the body to send, but for the proof.
+func (s *sending) delivery(sources *ingress.Sources, in io.Reader) (http.Header, []byte, error) {
+	header, body := http.Header{"Content-Type": {"application/json"}}, []byte(nil)
+	preset, known := ingress.LookupPreset(sources.PresetOf(s.source))
+	var err error
+	switch {
+	case s.generate && !known:
+		preset, _ = ingress.LookupPreset("generic")
+		fallthrough
+	case s.generate:
+		outcome := rules.OutcomeSucceeded
+		if s.failed {
+			outcome = rules.OutcomeFailed
+		}
+		header, body, err = preset.Generate(outcome, time.Now())
+	case s.file == "-":
+		body, err = io.ReadAll(in)
+	default:
+		body, err = os.ReadFile(s.file)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	if known && !s.generate {
+		generated, _, err := preset.Generate(rules.OutcomeSucceeded, time.Now())
+		if err != nil {
+			return nil, nil, err
+		}
+		header = generated
+	}
+	for _, line := range s.headers {
+		name, value, ok := strings.Cut(line, ":")
+		if !ok {
+			return nil, nil, fmt.Errorf("--header %q: expected Name: value", line)
+		}
+		header.Set(strings.TrimSpace(name), strings.TrimSpace(value))
+	}
+	return header, body, nil
+}
+
+// address is where the source takes deliveries.
+func (s *sending) address(cfg *config) string {
+	base := strings.TrimSuffix(s.url, "/")
+	if base == "" {
+		scheme, addr := "http://", cfg.HTTPAddr
+		if cfg.TLS != (tlsFiles{}) {
+			scheme = "https://"
+		}
+		if strings.HasPrefix(addr, ":") || strings.HasPrefix(addr, "0.0.0.0:") || strings.HasPrefix(addr, "[::]:") {
+			addr = "127.0.0.1" + addr[strings.LastIndex(addr, ":"):]
+		}
+		base = scheme + addr
+	}
+	return base + "/hooks/" + s.source
+}
