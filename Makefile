@@ -1,7 +1,6 @@
 # `make` lists what there is.
 BUILD     = CGO_ENABLED=0 go build -trimpath -buildvcs=true -tags nomsgpack -ldflags "-s -w -buildid="
 PLATFORMS = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
-SBOM      = $(shell go -C .ci/tools-deploy tool -n cyclonedx-gomod)
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -18,6 +17,9 @@ check: ## everything that has to hold before a change lands
 chart: ## the chart, the unit and the compose file, and the program run as they say
 	.ci/deploy
 
+docs: ## the chart's README, from its values
+	$$(go -C .ci/tools-deploy tool -n helm-docs) -c deploy/helm -s file
+
 build: ## dist/gateway for this machine
 	$(BUILD) -o dist/gateway ./cmd/gateway
 
@@ -29,9 +31,9 @@ release: $(PLATFORMS:%=release/%) ## dist/: the program for each platform, its p
 
 release/%:
 	GOOS=$(*D) GOARCH=$(*F) $(BUILD) -o dist/gateway-$(*D)-$(*F) ./cmd/gateway
-	GOOS=$(*D) GOARCH=$(*F) GOFLAGS=-tags=nomsgpack CGO_ENABLED=0 $(SBOM) app -json -noserial -output dist/gateway-$(*D)-$(*F).cdx.json -main cmd/gateway .
+	GOOS=$(*D) GOARCH=$(*F) GOFLAGS=-tags=nomsgpack CGO_ENABLED=0 $$(go -C .ci/tools-deploy tool -n cyclonedx-gomod) app -json -noserial -output dist/gateway-$(*D)-$(*F).cdx.json -main cmd/gateway .
 
 clean: ## remove dist/
 	rm -rf dist
 
-.PHONY: help demo test check chart build image release clean
+.PHONY: help demo test check chart docs build image release clean
