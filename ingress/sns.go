@@ -74,7 +74,7 @@ func (p snsProof) prove(ctx context.Context, e *evidence) error {
 	text := func(name string) string { v, _ := scalar(dig(value, []string{name})); return v }
 	signature, err := base64.StdEncoding.Strict().DecodeString(text("Signature"))
 	if err != nil {
-		return errors.New("Signature: expected base64")
+		return errors.New("the field Signature: expected base64")
 	}
 	address := text("SigningCertURL")
 	if !p.signer(address) {
@@ -107,7 +107,7 @@ func (p snsProof) signed(message any) (string, error) {
 		fields = []string{"Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"}
 	case snsSubscribe, snsUnsubscribe:
 	default:
-		return "", errors.New("Type: expected a message of Amazon SNS")
+		return "", errors.New("the field Type: expected a message of Amazon SNS")
 	}
 	if version, _ := scalar(dig(message, []string{"SignatureVersion"})); version != "1" && version != "2" {
 		return "", errors.New("SignatureVersion: expected 1 or 2")
@@ -141,10 +141,10 @@ func (p snsProof) timely(message any, now time.Time) error {
 	text, _ := scalar(dig(message, []string{"Timestamp"}))
 	sent, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil {
-		return errors.New("Timestamp: expected a time such as 2026-11-23T16:00:00.000Z")
+		return errors.New("the field Timestamp: expected a time such as 2026-11-23T16:00:00.000Z")
 	}
 	if sent.Before(now.Add(-snsTolerance)) || sent.After(now.Add(defaultTolerance)) {
-		return fmt.Errorf("Timestamp is more than %s off this server's clock", snsTolerance)
+		return fmt.Errorf("the field Timestamp is more than %s off this server's clock", snsTolerance)
 	}
 	return nil
 }
