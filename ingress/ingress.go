@@ -33,6 +33,10 @@ type Config struct {
 	// (*events.Journal).Append.
 	Append func(ctx context.Context, a events.Arrival, targets []events.Target, revision uint64) (events.Receipt, error)
 
+	// Bury keeps what a stream holds and nobody can read among the dead letters, and
+	// returns when it is safe there. Needed for sources that read streams.
+	Bury func(ctx context.Context, poison Poison) error
+
 	MaxBody int64 // bytes of one delivery; default DefaultMaxBody
 	MaxHeld int64 // bytes of all HTTP deliveries at once, more are answered 503; default DefaultMaxHeld
 

@@ -37,10 +37,13 @@ type ear struct {
 // finishes the messages in hand, for at most ten seconds, and returns nil. It
 // returns an error when the connection takes no subscription.
 func (in *Ingress) Listen(ctx context.Context, conn *nats.Conn) error {
-	held := map[ear]*nats.Subscription{}
+	held, streams := map[ear]*nats.Subscription{}, &readers{stop: map[ear]context.CancelFunc{}}
+	defer streams.wait()
 	defer func() { drain(held) }()
 	for {
-		if err := in.subscribe(ctx, conn, held); err != nil {
+		wanted := in.wanted()
+		streams.keep(ctx, in, conn, wanted)
+		if err := in.subscribe(ctx, conn, held, wanted); err != nil {
 			return err
 		}
 		select {
@@ -51,16 +54,21 @@ func (in *Ingress) Listen(ctx context.Context, conn *nats.Conn) error {
 	}
 }
 
-// subscribe makes the subscriptions held those that the sources ask for.
-func (in *Ingress) subscribe(ctx context.Context, conn *nats.Conn, held map[ear]*nats.Subscription) error {
+// wanted are the subscriptions that the sources ask for.
+func (in *Ingress) wanted() map[ear]bool {
 	wanted := map[ear]bool{}
 	if live := in.live.Load(); live != nil && live.Sources != nil {
 		for _, s := range live.Sources.listening() {
 			wanted[ear{s.name, *s.nats}] = true
 		}
 	}
+	return wanted
+}
+
+// subscribe makes the subscriptions held those that are wanted of plain subjects.
+func (in *Ingress) subscribe(ctx context.Context, conn *nats.Conn, held map[ear]*nats.Subscription, wanted map[ear]bool) error {
 	for e := range wanted {
-		if held[e] != nil {
+		if held[e] != nil || e.Stream != "" {
 			continue
 		}
 		subscription, err := conn.QueueSubscribe(e.Subject.Subject, e.Queue, func(msg *nats.Msg) { in.hear(ctx, e, msg) })

@@ -1,6 +1,7 @@
 package ingress
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
@@ -27,7 +28,8 @@ type message struct {
 	body       []byte
 	subject    string // the NATS subject; "" over HTTP
 	arrived    time.Time
-	eventsOnly bool // only CloudEvents are welcome
+	eventsOnly bool   // only CloudEvents are welcome
+	id         string // of the delivery where the sender gives none; "" = every delivery is new
 }
 
 // read makes events of a proven message. What cannot be read is a *refusal.
@@ -225,7 +227,7 @@ func mediaType(declared string, body []byte) (string, error) {
 // blank returns the event that a message is when nothing in it says more.
 func (s *source) blank(m message) cloudevents.Event {
 	event := cloudevents.New(cloudevents.CloudEventsVersionV1)
-	event.SetID(rand.Text())
+	event.SetID(cmp.Or(m.id, rand.Text()))
 	event.SetSource("/sources/" + s.name)
 	event.SetType(TypeWebhook)
 	if m.subject != "" {

@@ -47,6 +47,8 @@ type Rate struct {
 type Subject struct {
 	Subject string // may have wildcards
 	Queue   string // replicas share a queue group; "" = gateway.<source>
+	Stream  string // JetStream stream to read through a durable consumer; "" = the plain subject
+	Durable string // name of that consumer, which replicas share; "" = gateway_<source>
 }
 
 // Sources are the configured sources, ready for use.
@@ -205,6 +207,17 @@ func (c *compiler) addSubject(s *source, d Source) {
 		return
 	}
 	subject := *d.NATS
+	switch {
+	case subject.Stream == "" && subject.Durable != "":
+		c.report(false, "a durable consumer needs the stream that it reads", d.Name, "nats", "durable")
+	case subject.Stream != "" && subject.Queue != "":
+		c.report(false, "a stream is shared by its durable consumer and not by a queue group", d.Name, "nats", "queue")
+	case strings.ContainsAny(subject.Stream, " .*>/\\\t\r\n"):
+		c.report(false, "expected the name of a stream", d.Name, "nats", "stream")
+	}
+	if subject.Stream != "" && subject.Durable == "" {
+		subject.Durable = "gateway_" + d.Name
+	}
 	if subject.Queue == "" {
 		subject.Queue = "gateway." + d.Name
 	}
@@ -223,7 +236,7 @@ func (c *compiler) overlaps() {
 	listening := c.sources.listening()
 	for i, a := range listening {
 		for _, b := range listening[:i] {
-			if a.nats.Queue == b.nats.Queue && collide(a.nats.Subject, b.nats.Subject) {
+			if a.nats.Stream == "" && b.nats.Stream == "" && a.nats.Queue == b.nats.Queue && collide(a.nats.Subject, b.nats.Subject) {
 				text := fmt.Sprintf("source %s listens on %s in the same queue group, so each message would reach only one of them: give each its own", b.name, b.nats.Subject)
 				c.report(false, text, a.name, "nats", "queue")
 			}

@@ -75,14 +75,16 @@ func (g *gateway) assemble(ctx context.Context, b *broker.Broker) (*session, err
 	})
 	p := &session{broker: b, log: g.log, revisions: revisions}
 	p.reload = func(ctx context.Context) error { return g.follow(ctx, p) }
-	if err := g.openDoor(p, journal, revision.Number, registry); err != nil {
+	dead := events.NewDeadLetters(js, names.Dead, names.DeadSubject)
+	door := ingress.Config{Append: journal.Append, Bury: burial(dead), Proxies: g.cfg.Proxies, Registerer: registry, Log: g.log}
+	if err := g.openDoor(p, door, revision.Number); err != nil {
 		return nil, err
 	}
 	desk := bridge.NewDesk(b.Conn(), names.Queue+".orders")
 	shared := bridge.Config{
 		Desk:    desk,
 		Journal: journal, Publisher: events.NewPublisher(js, events.PublisherConfig{Subject: names.OutSubject}),
-		Dead: events.NewDeadLetters(js, names.Dead, names.DeadSubject), Ledger: ledger, Leases: leases, Metrics: metrics,
+		Dead: dead, Ledger: ledger, Leases: leases, Metrics: metrics,
 		Revisions: revisions, Log: g.log, Drain: stopCalls,
 	}
 	for _, name := range sorted(g.cfg.Tenants) {
@@ -102,8 +104,8 @@ func (g *gateway) assemble(ctx context.Context, b *broker.Broker) (*session, err
 }
 
 // openDoor makes the ingress.
-func (g *gateway) openDoor(p *session, journal *events.Journal, revision uint64, registry prometheus.Registerer) error {
-	door, err := ingress.New(ingress.Config{Append: journal.Append, Proxies: g.cfg.Proxies, Registerer: registry, Log: g.log})
+func (g *gateway) openDoor(p *session, config ingress.Config, revision uint64) error {
+	door, err := ingress.New(config)
 	if err != nil {
 		return err
 	}

@@ -20,7 +20,10 @@ func (r *reader) sources() []ingress.Source {
 			Secrets: r.secrets(w.Secret, "sources", name, "secret"), Origins: w.Origins, Rate: r.rate(w.Rate, "sources", name, "rate"),
 		}
 		if w.NATS != nil {
-			source.NATS = &ingress.Subject{Subject: w.NATS.Subject, Queue: w.NATS.Queue}
+			source.NATS = &ingress.Subject{Subject: w.NATS.Subject, Queue: w.NATS.Queue, Stream: w.NATS.Stream, Durable: w.NATS.Durable}
+			if w.NATS.Stream != "" && r.written.Broker.URL == "" {
+				r.report("people have no streams on the embedded server; it reads streams of an external one (broker.url)", "sources", name, "nats", "stream")
+			}
 		}
 		sources = append(sources, source)
 	}
