@@ -237,9 +237,14 @@ func (r *reader) broker() broker.Config {
 		r.onlyExternal()
 	}
 	for i, user := range w.Users {
+		var password string
+		if user.Secret != (secret{}) {
+			password = r.secret(user.Secret, "broker", "users", strconv.Itoa(i), "secret")
+		}
 		c.Users = append(c.Users, broker.User{
 			Name:      user.Name,
-			Secret:    broker.Secret(r.secret(user.Secret, "broker", "users", strconv.Itoa(i), "secret")),
+			Secret:    broker.Secret(password),
+			NKey:      user.NKey,
 			Publish:   user.Publish,
 			Subscribe: user.Subscribe,
 		})
@@ -254,7 +259,6 @@ func (r *reader) onlyExternal() {
 	for name, given := range map[string]bool{
 		"credentials":      w.Credentials != "",
 		"edge_credentials": w.EdgeCredentials != "",
-		"tls":              w.TLS.CA != "" || w.TLS.Cert != "",
 	} {
 		if given {
 			r.report("does nothing for the embedded server; it goes with url", "broker", name)
@@ -272,7 +276,7 @@ func (r *reader) brokerMistakes(c broker.Config) {
 	for _, err := range several.Unwrap() {
 		text := strings.TrimPrefix(err.Error(), "broker: ")
 		path := []string{"broker"}
-		if first, _, _ := strings.Cut(text, " "); slices.Contains([]string{"data_dir", "listen", "replicas:", "prefix"}, first) {
+		if first, _, _ := strings.Cut(text, " "); slices.Contains([]string{"data_dir", "listen", "replicas:", "prefix", "tls"}, first) {
 			path = append(path, strings.TrimSuffix(first, ":"))
 		}
 		for i, user := range c.Users {

@@ -48,6 +48,7 @@ type writtenBroker struct {
 type writtenUser struct {
 	Name      string   `json:"name"`
 	Secret    secret   `json:"secret"`
+	NKey      string   `json:"nkey"`
 	Publish   []string `json:"publish"`
 	Subscribe []string `json:"subscribe"`
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nkeys"
 )
 
 // A Config says where the broker is: embedded in this process, with its files
@@ -22,7 +23,7 @@ type Config struct {
 	URL       string // nats://host:port of an external server; several are separated by commas
 	Login     Login  // how the gateway proves itself to URL
 	EdgeLogin Login  // the same for the connection that reads people's subjects; empty = Login
-	TLS       TLS    // certificates for URL
+	TLS       TLS    // certificates for URL; for the embedded server, what Listen shows and whom it trusts
 
 	Prefix       string // of streams, buckets, subjects and queue group, in upper case; default GATEWAY
 	Replicas     int    // copies of each stream and bucket on an external cluster; default 1
@@ -35,7 +36,8 @@ type Config struct {
 // subscribe to `_INBOX.>`, which request-reply needs.
 type User struct {
 	Name      string
-	Secret    Secret
+	Secret    Secret // either this
+	NKey      string // or the public key (U...) of an nkey, whose seed stays with the user
 	Publish   []string
 	Subscribe []string
 }
@@ -50,10 +52,11 @@ type Login struct {
 	Password    Secret
 }
 
-// TLS names the files that secure the connection to an external server.
+// TLS names the files that secure the connection to an external server, or the
+// connections of others to the embedded one.
 type TLS struct {
-	CA   string // certificates to trust instead of the system's
-	Cert string // client certificate, with Key
+	CA   string // certificates to trust instead of the system's; on the embedded server, clients have to show one of them
+	Cert string // client certificate, or the embedded server's, with Key
 	Key  string
 }
 
@@ -97,6 +100,14 @@ func (c Config) Check() error {
 			wrong("broker: listen %q lets nobody in without users; add users, or remove listen", c.Listen)
 		}
 	}
+	switch {
+	case (c.TLS.Cert == "") != (c.TLS.Key == ""):
+		wrong("broker: tls needs both cert and key")
+	case c.URL == "" && c.TLS != (TLS{}) && c.Listen == "":
+		wrong("broker: tls does nothing for an embedded server that nobody can reach; add listen")
+	case c.URL == "" && c.TLS.CA != "" && c.TLS.Cert == "":
+		wrong("broker: tls.ca asks clients for certificates, so the server needs its own: add cert and key")
+	}
 	return errors.Join(append(mistakes, c.checkUsers()...)...)
 }
 
@@ -113,8 +124,15 @@ func (c Config) checkUsers() []error {
 		if !regexp.MustCompile(namePattern).MatchString(user.Name) {
 			wrong("expected a name of lower-case letters, digits, - and _")
 		}
-		if user.Secret == "" {
-			wrong("its secret is empty")
+		if user.NKey != "" {
+			if user.Secret != "" {
+				wrong("has both a secret and an nkey; keep one")
+			}
+			if !nkeys.IsValidPublicUserKey(user.NKey) {
+				wrong("its nkey is not the public key of a user; expected U and 55 more characters")
+			}
+		} else if user.Secret == "" {
+			wrong("its secret is empty; give it a secret, or the public key of an nkey")
 		}
 		if seen[user.Name] {
 			wrong("is there twice")

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -21,6 +22,9 @@ const (
 	coreAccount = "GATEWAY"
 	edgeAccount = "EDGE"
 )
+
+// tlsTimeout bounds the handshake of a client.
+const tlsTimeout = 5 * time.Second
 
 // startWithin bounds the start of the embedded server, in which it reads its
 // whole store.
@@ -116,9 +120,19 @@ func serverOptions(cfg Config) (*server.Options, error) {
 	options.JetStream = true
 	options.StoreDir = cfg.DataDir
 	options.SyncAlways = true
+	options.AlwaysEnableNonce = true // users with nkeys sign it; the server sees none of them
 	options.DontListen = cfg.Listen == ""
 	if cfg.Listen == "" {
 		return options, nil
+	}
+	if cfg.TLS.Cert != "" {
+		secured, err := server.GenTLSConfig(&server.TLSConfigOpts{
+			CertFile: cfg.TLS.Cert, KeyFile: cfg.TLS.Key, CaFile: cfg.TLS.CA, Verify: cfg.TLS.CA != "", MinVersion: tls.VersionTLS12,
+		})
+		if err != nil {
+			return nil, fmt.Errorf("read broker.tls: %w", err)
+		}
+		options.TLSConfig, options.TLS, options.TLSTimeout = secured, true, tlsTimeout.Seconds()
 	}
 	host, port, err := net.SplitHostPort(cfg.Listen)
 	if err != nil {

@@ -4,8 +4,10 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/base64"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nkeys"
 )
 
 // Names of the gateway's own two users on the embedded server. No configured
@@ -25,7 +27,8 @@ type gate struct {
 }
 
 type entry struct {
-	digest [sha256.Size]byte
+	digest [sha256.Size]byte // of the password
+	nkey   string            // public key; "" = the password counts
 	user   *server.User
 }
 
@@ -39,7 +42,12 @@ func newGate(cfg Config, core, edge *server.Account) *gate {
 	}})
 	names := NamesFor(cfg.Prefix)
 	for _, user := range cfg.Users {
-		g.add(user.Secret, &server.User{Username: user.Name, Account: edge, Permissions: personal(user, names)})
+		known := &server.User{Username: user.Name, Account: edge, Permissions: personal(user, names)}
+		if user.NKey != "" {
+			g.entries[user.NKey] = entry{nkey: user.NKey, user: known}
+			continue
+		}
+		g.add(user.Secret, known)
 	}
 	return g
 }
@@ -68,10 +76,36 @@ func personal(user User, names Names) *server.Permissions {
 // Check admits a client that knows its user's secret.
 func (g *gate) Check(client server.ClientAuthentication) bool {
 	options := client.GetOpts()
+	if client.Kind() != server.CLIENT {
+		return false
+	}
+	if options.Nkey != "" {
+		return g.checkKey(client, options)
+	}
 	known, ok := g.entries[options.Username]
 	digest := sha256.Sum256([]byte(options.Password))
 	same := subtle.ConstantTimeCompare(digest[:], known.digest[:]) == 1
-	if !ok || !same || client.Kind() != server.CLIENT {
+	if !ok || !same || known.nkey != "" {
+		return false
+	}
+	client.RegisterUser(known.user)
+	return true
+}
+
+// checkKey admits a client that signed the server's nonce with its nkey.
+func (g *gate) checkKey(client server.ClientAuthentication, options *server.ClientOpts) bool {
+	known, ok := g.entries[options.Nkey]
+	if !ok || known.nkey == "" || options.Username != "" {
+		return false
+	}
+	signature, err := base64.RawURLEncoding.DecodeString(options.Sig)
+	if err != nil {
+		if signature, err = base64.StdEncoding.DecodeString(options.Sig); err != nil {
+			return false
+		}
+	}
+	key, err := nkeys.FromPublicKey(known.nkey)
+	if err != nil || len(client.GetNonce()) == 0 || key.Verify(client.GetNonce(), signature) != nil {
 		return false
 	}
 	client.RegisterUser(known.user)
