@@ -36,7 +36,6 @@ type Command struct {
 	Token    string                    // marks what this attempt makes, for reconcile
 	ReloadID string                    // poll, cancel
 	Since    time.Time                 // reconcile: nothing Qlik made before this can be ours, by its clock
-	Called   time.Time                 // reconcile: the same instant on our clock
 	Cause    uint64                    // resolve: journal sequence of the newest cause
 	Results  map[string]map[string]any // resolve: what earlier steps gave
 }

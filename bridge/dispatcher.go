@@ -95,6 +95,9 @@ func (d *Dispatcher) serve(ctx context.Context, lease *Lease) error {
 		}
 	})
 	background.Go(func() { d.bound(ctx, work, stop) })
+	background.Go(func() {
+		_ = d.worker.through(work, d.worker.meet, &Report{}) // or else before the first call
+	})
 	t, err := d.takeOver(ctx, lease)
 	if err != nil {
 		return err

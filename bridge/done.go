@@ -19,7 +19,7 @@ const (
 func (s *Scheduler) Done(now time.Time, report Report) {
 	command, verdict := report.Command, report.Verdict
 	if class, ok := command.class(); ok {
-		s.quota[class].answered(now, report.Sent, verdict.Kind == VerdictLost)
+		s.quota[class].answered(now, report.Sent, unanswered(verdict.Reason))
 		if verdict.Reason == events.ReasonRateLimited {
 			s.quota[class].pause(now.Add(max(verdict.After, waitShort)))
 		}
@@ -84,7 +84,7 @@ func (s *Scheduler) canceled(t *task, verdict Verdict, now time.Time) {
 	case VerdictDone, VerdictFail:
 		t.stopped = true
 	default:
-		t.cancelAt = now.Add(max(s.limits.Quota[qlik.ClassReload].Per, verdict.After))
+		t.cancelAt = now.Add(max(s.limits.Grace+s.limits.Quota[qlik.ClassReload].Per, verdict.After))
 	}
 }
 
@@ -126,9 +126,6 @@ func (s *Scheduler) called(t *task, report Report, now time.Time) {
 	attempt := step.attempt()
 	attempt.AnsweredAt, attempt.Sent = now, report.Sent
 	attempt.Identity, attempt.Reason = report.Identity, verdict.Reason
-	if report.QlikTime.Before(attempt.QlikTime) {
-		attempt.QlikTime = report.QlikTime // Qlik's clock was not known before
-	}
 	s.touch(t)
 	switch verdict.Kind {
 	case VerdictDone:
@@ -136,15 +133,15 @@ func (s *Scheduler) called(t *task, report Report, now time.Time) {
 	case VerdictLost:
 		s.lose(t, step, now, now.Add(s.limits.Grace))
 	case VerdictWaitApp:
-		if since, _ := step.lostSince(); !since.IsZero() {
+		if !step.lostSince().IsZero() {
 			s.lose(t, step, now, now.Add(s.limits.Grace))
 			return
 		}
-		moveStep(step, StepWaiting)
+		s.moveStep(step, StepWaiting)
 		s.wait(t, i, verdict, now)
 	case VerdictFail:
 		if verdict.Reason == events.ReasonNotFound && report.Command.Mode == PublishTry {
-			moveStep(step, StepWaiting)
+			s.moveStep(step, StepWaiting)
 			step.Mode = PublishNew
 			return
 		}
@@ -152,7 +149,7 @@ func (s *Scheduler) called(t *task, report Report, now time.Time) {
 	case VerdictRetry:
 		s.again(t, i, verdict, now)
 	default:
-		moveStep(step, StepWaiting)
+		s.moveStep(step, StepWaiting)
 		s.wait(t, i, verdict, now)
 	}
 }
@@ -203,7 +200,7 @@ func (s *Scheduler) again(t *task, i int, verdict Verdict, now time.Time) {
 		s.fail(t, i, verdict, now)
 		return
 	}
-	moveStep(step, StepWaiting)
+	s.moveStep(step, StepWaiting)
 	step.NotBefore = now.Add(max(backoff(step.Counted, policy.Base, policy.Cap, s.jitter()), verdict.After))
 	step.Reason, step.Error = verdict.Reason, verdict.Text
 	s.touch(t)
@@ -212,7 +209,7 @@ func (s *Scheduler) again(t *task, i int, verdict Verdict, now time.Time) {
 // submit takes in the reload that a step started or adopted.
 func (s *Scheduler) submit(t *task, i int, reload *qlik.Reload, now time.Time) {
 	step := &t.run.Steps[i]
-	moveStep(step, StepSubmitted)
+	s.moveStep(step, StepSubmitted)
 	step.NotBefore, step.Reason, step.Error = time.Time{}, "", ""
 	step.Result.ReloadID = reload.ID
 	s.follow(t, reload.ID, now)

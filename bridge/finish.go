@@ -10,16 +10,22 @@ import (
 
 // moveRun moves a run along the state machine. A move that the table does not
 // know is a defect of the scheduler, which its simulation would have shown.
-func moveRun(run *Run, to RunState) {
+func (s *Scheduler) moveRun(run *Run, to RunState) {
 	if !mayMove(runMoves, run.State, to) {
 		panic(fmt.Sprintf("run %s: no move from %s to %s", run.ID, run.State, to))
+	}
+	if s.seen != nil {
+		s.seen(string(run.State), string(to))
 	}
 	run.State = to
 }
 
-func moveStep(step *StepRecord, to StepState) {
+func (s *Scheduler) moveStep(step *StepRecord, to StepState) {
 	if !mayMove(stepMoves, step.State, to) {
 		panic(fmt.Sprintf("step: no move from %s to %s", step.State, to))
+	}
+	if s.seen != nil {
+		s.seen(string(step.State), string(to))
 	}
 	step.State = to
 }
@@ -27,7 +33,7 @@ func moveStep(step *StepRecord, to StepState) {
 // succeed ends a step well, and the run with its last one.
 func (s *Scheduler) succeed(t *task, i int, result Result, now time.Time) {
 	step := &t.run.Steps[i]
-	moveStep(step, StepSucceeded)
+	s.moveStep(step, StepSucceeded)
 	step.Result, step.Reason, step.Error, step.Waits = result, "", "", 0
 	step.Ended = now
 	delete(s.reloads, result.ReloadID)
@@ -44,7 +50,7 @@ func (s *Scheduler) succeed(t *task, i int, result Result, now time.Time) {
 // fail ends a step badly, and the run with it.
 func (s *Scheduler) fail(t *task, i int, verdict Verdict, now time.Time) {
 	step := &t.run.Steps[i]
-	moveStep(step, StepFailed)
+	s.moveStep(step, StepFailed)
 	step.Reason, step.Error, step.Ended = verdict.Reason, verdict.Text, now
 	if verdict.Code != "" {
 		step.Result.Code = verdict.Code
@@ -56,7 +62,7 @@ func (s *Scheduler) fail(t *task, i int, verdict Verdict, now time.Time) {
 // stop ends a step whose reload was canceled, and the run with it.
 func (s *Scheduler) stop(t *task, i int, now time.Time) {
 	step := &t.run.Steps[i]
-	moveStep(step, StepCanceled)
+	s.moveStep(step, StepCanceled)
 	step.Reason, step.Ended = events.ReasonReloadCanceled, now
 	s.tellStep(t, i, canceled, now)
 	s.finish(t, ended(t.run, RunCanceled), Verdict{Reason: events.ReasonReloadCanceled}, now)
@@ -87,8 +93,8 @@ func (s *Scheduler) hold(t *task, i int, verdict Verdict, now time.Time) {
 		s.fail(t, i, verdict, now)
 		return
 	}
-	moveStep(step, StepUnknown)
-	moveRun(t.run, RunHeld)
+	s.moveStep(step, StepUnknown)
+	s.moveRun(t.run, RunHeld)
 	step.Reason, step.Error = verdict.Reason, verdict.Text
 	t.run.Reason, t.run.Error = step.Reason, step.Error
 	if t.run.Plan.Steps[i].Action != rules.Reload {
@@ -100,7 +106,7 @@ func (s *Scheduler) hold(t *task, i int, verdict Verdict, now time.Time) {
 
 // finish ends a run.
 func (s *Scheduler) finish(t *task, state RunState, verdict Verdict, now time.Time) {
-	moveRun(t.run, state)
+	s.moveRun(t.run, state)
 	t.run.Ended, t.run.Reason, t.run.Error = now, verdict.Reason, verdict.Text
 	s.closeGathering(t)
 	s.withdraw(t)
@@ -128,18 +134,18 @@ func (s *Scheduler) expire(t *task, now time.Time) {
 	switch {
 	case run.State == RunHeld:
 		state = ended(run, RunFailed)
-		moveStep(step, StepFailed)
+		s.moveStep(step, StepFailed)
 		step.Ended = now
 		if run.Stopping == "" {
 			verdict.Reason = events.ReasonUnknownOutcome
 		}
 		s.tellStep(t, i, failed, now)
 	case underWay:
-		moveStep(step, StepFailed)
+		s.moveStep(step, StepFailed)
 		step.Reason, step.Error, step.Ended = verdict.Reason, verdict.Text, now
 		s.tellStep(t, i, failed, now)
 	default:
-		moveStep(step, StepCanceled)
+		s.moveStep(step, StepCanceled)
 		step.Reason, step.Ended = verdict.Reason, now
 	}
 	s.finish(t, state, verdict, now)

@@ -82,7 +82,7 @@ func (s *Scheduler) wants(t *task, now time.Time) (Kind, time.Time) {
 			return KindCall, due
 		}
 		if run.State == RunGathering {
-			moveRun(run, RunReady)
+			s.moveRun(run, RunReady)
 		}
 	}
 	i := run.current()
@@ -143,7 +143,7 @@ func (s *Scheduler) issue(t *task, now time.Time) Command {
 	}
 	switch t.want {
 	case KindReconcile:
-		command.Since, command.Called = step.lostSince()
+		command.Since = step.lostSince()
 	case KindResolve:
 		command.Cause, command.Results = run.Causes.Last, run.results()
 	case KindCancel:
@@ -157,12 +157,12 @@ func (s *Scheduler) issue(t *task, now time.Time) Command {
 func (s *Scheduler) begin(t *task, i int, now time.Time) {
 	run := t.run
 	if run.State != RunRunning {
-		moveRun(run, RunRunning)
+		s.moveRun(run, RunRunning)
 		run.Started = now
 		s.closeGathering(t)
 	}
 	step := &run.Steps[i]
-	moveStep(step, StepCalling)
+	s.moveStep(step, StepCalling)
 	if step.Mode == PublishUnknown && run.Plan.Steps[i].Action == rules.Publish {
 		step.Mode = PublishReplace // its target was given
 	}
@@ -172,14 +172,14 @@ func (s *Scheduler) begin(t *task, i int, now time.Time) {
 }
 
 // lostSince returns when the first attempt was made whose effect was never seen,
-// on Qlik's clock and on ours: what it made cannot be older.
-func (s *StepRecord) lostSince() (qlikTime, called time.Time) {
+// on Qlik's clock: what it made cannot be older.
+func (s *StepRecord) lostSince() time.Time {
 	for _, attempt := range s.Attempts {
 		if attempt.Lost {
-			return attempt.QlikTime, attempt.CalledAt
+			return attempt.QlikTime
 		}
 	}
-	return time.Time{}, time.Time{}
+	return time.Time{}
 }
 
 // Settled says that Qlik reports a reload to have ended. The run that waits for it

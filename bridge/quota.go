@@ -46,10 +46,10 @@ func (w *window) sent() { w.flying++ }
 
 // answered frees the slot one span from now, or later when the call may yet reach
 // Qlik. A call that was never sent gives its slot back at once.
-func (w *window) answered(now time.Time, wasSent, lost bool) {
+func (w *window) answered(now time.Time, wasSent, unanswered bool) {
 	w.flying--
 	switch {
-	case wasSent && lost:
+	case wasSent && unanswered:
 		w.add(now.Add(w.grace))
 	case wasSent:
 		w.add(now)

@@ -22,10 +22,6 @@ func (s *Scheduler) candidates(t *task, report Report) []qlik.Reload {
 	command := report.Command
 	step := &t.run.Steps[command.Index]
 	identity := cmp.Or(step.attempt().Identity, report.Identity)
-	since := command.Since
-	if called := s.clock(command.Called); called.Before(since) {
-		since = called // Qlik's clock was not known when the attempt was made
-	}
 	tokens := t.run.resourceIDs(command.Index)
 	var found []qlik.Reload
 	for _, reload := range report.Listed {
@@ -34,7 +30,7 @@ func (s *Scheduler) candidates(t *task, report Report) []qlik.Reload {
 		case known, reload.AppID != command.Step.Args.App && reload.AppID != "":
 		case reload.ResourceID != "" && slices.Contains(tokens, reload.ResourceID):
 			return []qlik.Reload{reload}
-		case reload.CreationTime.Before(since.Add(-clockSlack)),
+		case reload.CreationTime.Before(command.Since.Add(-clockSlack)),
 			reload.Partial != command.Step.Args.Partial,
 			reload.Type != "" && reload.Type != qlik.TypeExternal,
 			identity != "" && reload.UserID != "" && reload.UserID != identity:
@@ -93,7 +89,7 @@ func (s *Scheduler) absent(t *task, i int, now time.Time) {
 	step := &t.run.Steps[i]
 	reason := step.attempt().Reason
 	if reason == events.ReasonPending {
-		moveStep(step, StepWaiting)
+		s.moveStep(step, StepWaiting)
 		s.wait(t, i, Verdict{Kind: VerdictWaitApp, Reason: reason, Text: "somebody else's reload of the app is pending"}, now)
 		return
 	}

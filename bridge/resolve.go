@@ -33,16 +33,16 @@ func (s *Scheduler) Resolve(now time.Time, id, as, app string) error {
 		if app == "" && action != rules.Reload && i < len(t.run.Steps)-1 {
 			return fmt.Errorf("%w: later steps need the app that the %s made: give its id with --app", ErrRefused, action)
 		}
-		moveRun(t.run, RunRunning)
+		s.moveRun(t.run, RunRunning)
 		result := t.run.Steps[i].Result
 		result.AppID = app
 		s.succeed(t, i, result, now)
 	case ResolveFailed:
 		s.fail(t, i, Verdict{Reason: events.ReasonUnknownOutcome, Text: "resolved by hand"}, now)
 	case ResolveRetry:
-		moveRun(t.run, RunRunning)
+		s.moveRun(t.run, RunRunning)
 		step := &t.run.Steps[i]
-		moveStep(step, StepWaiting)
+		s.moveStep(step, StepWaiting)
 		step.NotBefore, step.Reason, step.Error = time.Time{}, "", ""
 		for n := range step.Attempts {
 			step.Attempts[n].Lost = false

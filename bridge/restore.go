@@ -38,7 +38,7 @@ func (s *Scheduler) resume(t *task, now time.Time) {
 	switch step.State {
 	case StepCalling:
 		if step.Mode == PublishReplace || step.Mode == PublishTry {
-			moveStep(step, StepWaiting) // a republish converges: it is made again
+			s.moveStep(step, StepWaiting) // a republish converges: it is made again
 			break
 		}
 		step.attempt().Lost = true
@@ -46,12 +46,24 @@ func (s *Scheduler) resume(t *task, now time.Time) {
 		t.graceEnds = now.Add(s.limits.takeOverGrace(t.run.Plan.Steps[i].Action))
 	case StepSubmitted:
 		s.follow(t, step.Result.ReloadID, now)
-		t.cancelAt = now
+		t.cancelAt = s.cancelAgain(step.CancelAt, now)
 		t.pollAt, t.submitted = now, step.attempt().CalledAt
 		if t.submitted.After(now) {
 			t.submitted = now
 		}
 	}
+}
+
+// cancelAgain is when Qlik may be asked once more to cancel a reload that it was
+// asked to cancel before: once that call, which alone is on record, counts no more.
+func (s *Scheduler) cancelAgain(asked, now time.Time) time.Time {
+	if asked.IsZero() {
+		return now
+	}
+	if asked.After(now) {
+		asked = now
+	}
+	return asked.Add(s.limits.late(qlik.ClassReload) + s.limits.Quota[qlik.ClassReload].Per)
 }
 
 // recall counts a run's calls into the windows of their classes, and remembers
@@ -65,7 +77,7 @@ func (s *Scheduler) recall(run *Run, now time.Time) {
 			case !attempt.Sent:
 			case attempt.AnsweredAt.IsZero():
 				s.quota[class].add(now.Add(s.limits.late(class)))
-			case attempt.Lost:
+			case unanswered(attempt.Reason):
 				s.quota[class].add(attempt.AnsweredAt.Add(s.limits.Grace))
 			default:
 				s.quota[class].add(attempt.AnsweredAt)

@@ -2,6 +2,8 @@ package bridge
 
 import (
 	"container/heap"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/qlikgateway/gateway/events"
@@ -36,6 +38,7 @@ type Scheduler struct {
 	unsaved  bool              // outbox changed
 	told     int               // tenant events told under this epoch
 	stats    Stats
+	seen     func(from, to string) // told of every move of a run or step; for tests
 }
 
 // Names are what run ids and outcomes are made of.
@@ -109,8 +112,8 @@ func (s *Scheduler) CaughtUp(now time.Time) {
 		return
 	}
 	s.caughtUp = true
-	for _, t := range s.tasks {
-		s.consider(t, now)
+	for _, id := range slices.Sorted(maps.Keys(s.tasks)) {
+		s.consider(s.tasks[id], now)
 	}
 }
 

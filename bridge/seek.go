@@ -28,11 +28,7 @@ func (w *worker) seekReload(ctx context.Context, report *Report) error {
 	if err := w.meet(ctx, report); err != nil {
 		return err
 	}
-	since := report.Command.Since
-	if called := w.client.ServerTime(report.Command.Called); called.Before(since) {
-		since = called
-	}
-	since = since.Add(-clockSlack)
+	since := report.Command.Since.Add(-clockSlack)
 	sorted := w.client.Dialect() == qlik.Cloud
 	query := qlik.ReloadQuery{AppID: report.Command.Step.Args.App, Limit: 100, Sort: "-creationTime"}
 	for reload, err := range w.client.Reloads(ctx, query) {

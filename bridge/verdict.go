@@ -44,7 +44,7 @@ func Judge(err error, idempotent bool) Verdict {
 		return Verdict{Kind: VerdictDone}
 	case errors.Is(err, qlik.ErrOpen):
 		return Verdict{Kind: VerdictAgain, Reason: events.ReasonBreakerOpen, Text: err.Error()}
-	case errors.Is(err, errStalled):
+	case errors.Is(err, errStalled), errors.Is(err, errUnmet):
 		return Verdict{Kind: VerdictAgain, Reason: events.ReasonStalled, Text: err.Error()}
 	case !errors.As(err, &failure):
 		return unforeseen(err, idempotent)
@@ -58,6 +58,11 @@ func Judge(err error, idempotent bool) Verdict {
 		kind = row.repeatable
 	}
 	return Verdict{Kind: kind, After: failure.RetryAfter, Reason: row.reason, Code: failure.Code, Text: failure.Error()}
+}
+
+// unanswered says whether no answer came to a call: it may reach Qlik yet.
+func unanswered(reason events.Reason) bool {
+	return reason == events.ReasonTimeout || reason == events.ReasonTransport || reason == events.ReasonShutdown
 }
 
 // unforeseen judges an error that the table does not know: as an answer that was lost.

@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -17,6 +18,10 @@ import (
 // errStalled is how a command ends that was not carried out, because too much time
 // had passed since it was decided: another dispatcher may be at work by now.
 var errStalled = errors.New("the command waited too long to be carried out; nothing was called")
+
+// errUnmet is how the first call ends when Qlik's clock was not known yet, and so
+// not written down with it.
+var errUnmet = errors.New("Qlik's clock had to be learned first; nothing was called")
 
 // A worker carries out commands, one attempt each. It keeps no state that matters.
 type worker struct {
@@ -45,7 +50,8 @@ func (w *worker) do(ctx context.Context, command Command) Report {
 	case KindFind:
 		err = w.through(ctx, w.find, &report)
 	case KindCall:
-		if err = w.through(ctx, w.meet, &report); err != nil {
+		if w.identity.Load() == nil {
+			err = cmp.Or(w.through(ctx, w.meet, &report), errUnmet)
 			break
 		}
 		idempotent = command.Step.Action == rules.Publish && command.Mode != PublishNew
@@ -60,7 +66,7 @@ func (w *worker) do(ctx context.Context, command Command) Report {
 		err = w.probe(ctx)
 	}
 	report.Verdict = Judge(err, idempotent)
-	if errors.Is(err, qlik.ErrOpen) || errors.Is(err, errStalled) {
+	if errors.Is(err, qlik.ErrOpen) || errors.Is(err, errStalled) || errors.Is(err, errUnmet) {
 		report.Sent = false
 	}
 	var failure *qlik.Error
@@ -79,8 +85,8 @@ func (w *worker) while(ctx context.Context, f func(context.Context, *Report) err
 	return w.through(ctx, f, report)
 }
 
-// meet learns Qlik's clock and which user we are there, before the first call that
-// must not be made twice: should its answer be lost, what it made is known by them.
+// meet learns Qlik's clock and which user we are there. No step is called before:
+// should the answer be lost, what the call made is known by them.
 func (w *worker) meet(ctx context.Context, report *Report) error {
 	if w.identity.Load() != nil {
 		return nil
@@ -97,7 +103,7 @@ func (w *worker) meet(ctx context.Context, report *Report) error {
 		return err
 	}
 	w.identity.Store(&id)
-	report.Identity, report.QlikTime = id, w.client.ServerTime(report.Began)
+	report.Identity = id
 	return nil
 }
 

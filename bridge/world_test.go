@@ -3,292 +3,227 @@ package bridge
 import (
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"time"
-
-	"pgregory.net/rapid"
 
 	"github.com/qlikgateway/gateway/bridge/rules"
 	"github.com/qlikgateway/gateway/events"
 	"github.com/qlikgateway/gateway/qlik"
 )
 
-// A world is all that a scheduler touches, in virtual time: a journal, a ledger, a
-// Qlik tenant and the calls under way. It may crash between any two writes.
+// A world is all that dispatchers touch, in virtual time: a journal, a ledger with
+// its fence, a Qlik tenant, and what subscribers were told. One seed decides all
+// that happens in it.
 type world struct {
-	t       *rapid.T
-	now     time.Time
-	limits  Limits
-	s       *Scheduler
-	epoch   uint64
+	*rand.Rand
+	now    time.Time     // true time, which is Qlik's
+	skew   time.Duration // of the journal's clock
+	limits Limits
+	plans  []rules.Plan
+	tenant *tenant
+
 	journal []journaled
+	epoch   uint64          // of the dispatcher that may write
+	active  map[string]*Run // the ledger
+	order   []string        // of the active runs
+	ended   []*Run
+	endedAt []time.Time     // of these, true time
+	recent  map[string]*Run // ended, by id
+	cursor  uint64
+	outbox  []events.Outcome
 
-	active, ended map[string][]byte
-	cursor        uint64
-	outbox        []events.Outcome
-
-	flying  []Command
-	reloads []*worldReload
-	calls   []time.Time       // when Qlik saw a start
-	told    map[string]int    // by outcome id
-	final   map[string]string // type of the run outcome, by run
-	down    bool
-	breaker bool // what the breaker says
-	ids     int
+	live    *process
+	old     []*process // displaced, and not yet aware of it
+	told    map[string]string
 	crashes int
+	calm    bool // faults have stopped
+	broken  mutation
+	talks   bool            // tells its story
+	byHand  map[string]bool // runs that a person resolved
+	seen    func(from, to string)
 }
 
+// A journaled event matched one rule.
 type journaled struct {
 	cause Cause
 	plan  rules.Plan
 }
 
-type worldReload struct {
-	qlik.Reload
-	owner string // run and step
-	ends  time.Time
-	how   qlik.ReloadStatus
+// A violation is an invariant that does not hold.
+type violation struct{ invariant, text string }
+
+func (w *world) violated(invariant, format string, args ...any) {
+	panic(violation{invariant, fmt.Sprintf(format, args...)})
 }
 
-func newWorld(t *rapid.T) *world {
-	limits := DefaultLimits()
-	limits.Quota[qlik.ClassReload] = Rate{Calls: 5, Per: time.Minute}
+func newWorld(seed uint64, broken mutation, seen func(from, to string)) *world {
 	w := &world{
-		t: t, now: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), limits: limits,
-		active: map[string][]byte{}, ended: map[string][]byte{}, told: map[string]int{}, final: map[string]string{},
+		Rand: rand.New(rand.NewPCG(seed, 1)), now: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC),
+		active: map[string]*Run{}, recent: map[string]*Run{}, told: map[string]string{}, byHand: map[string]bool{}, broken: broken, seen: seen, talks: *historyOf != 0,
 	}
+	w.limits = DefaultLimits()
+	w.limits.Slow, w.limits.Poll = time.Minute, 5*time.Second
+	w.limits.Quota = map[qlik.Class]Rate{
+		qlik.ClassReload: {5, time.Minute}, qlik.ClassWrite: {4, time.Minute}, qlik.ClassRead: {1000, time.Minute},
+	}
+	w.plans = worldPlans(w.Rand)
+	w.tenant = newTenant(w)
 	w.boot()
 	return w
 }
 
-// boot makes a scheduler from the ledger, as a take-over does, and reads the
-// journal again from the cursor.
+// say tells what happens in a history that is repeated.
+func (w *world) say(format string, args ...any) {
+	fmt.Printf(w.now.Format("15:04:05.000 ")+format+"\n", args...)
+}
+
+// chance is true once in n times.
+func (w *world) chance(n int) bool { return w.IntN(n) == 0 }
+
+// seconds returns up to so many of them.
+func (w *world) seconds(most int) time.Duration {
+	return time.Duration(w.IntN(most*1000)) * time.Millisecond
+}
+
+// arrive puts an event into the journal.
+func (w *world) arrive(plan rules.Plan) {
+	plan.Steps = slices.Clone(plan.Steps)
+	sequence := uint64(len(w.journal) + 1)
+	w.journal = append(w.journal, journaled{
+		Cause{Sequence: sequence, ID: fmt.Sprint("e", sequence), Time: w.now.Add(w.skew)}, plan,
+	})
+}
+
+// pass lets time go by: calls on their way arrive, those without an answer time out.
+func (w *world) pass(d time.Duration) {
+	w.now = w.now.Add(d)
+	w.tenant.arrivals()
+	for _, p := range append(slices.Clone(w.old), w.live) {
+		p.timeouts()
+	}
+}
+
+// boot starts a process on what the ledger holds. Its clock may differ from that of
+// the one before.
 func (w *world) boot() {
-	held := Snapshot{Cursor: w.cursor, Outbox: append([]events.Outcome(nil), w.outbox...)}
-	for _, data := range w.active {
-		held.Active = append(held.Active, w.decode(data))
+	offset := time.Duration(0)
+	if w.live != nil {
+		offset = w.live.offset
 	}
-	for _, data := range w.ended {
-		if run := w.decode(data); w.now.Sub(run.Ended) < 2*time.Minute {
-			held.Recent = append(held.Recent, run)
-		}
+	if w.chance(4) && !w.calm {
+		offset = []time.Duration{-time.Hour, -3 * time.Second, 3 * time.Second, 30 * time.Minute}[w.IntN(4)]
 	}
-	for _, run := range append(held.Active, held.Recent...) {
-		held.Cursor = max(held.Cursor, run.Cursor)
+	if w.live != nil && offset > w.live.offset {
+		w.tenant.forgetCalls() // a clock set forward makes the calls it recorded look older
 	}
 	w.epoch++
-	names := Names{Tenant: "acme", URL: "https://acme.example", Journal: time.Unix(1_700_000_000, 0), Epoch: w.epoch}
-	senses := Senses{Jitter: func() float64 { return 0.5 }, Clock: func(t time.Time) time.Time { return t }}
-	w.s = NewScheduler(names, w.limits, senses, w.now, held)
-	w.flying = nil
-	for _, entry := range w.journal {
-		w.admit(entry)
+	w.live = newProcess(w, offset)
+}
+
+// crash ends the live process at once. A call that was being sent may arrive.
+func (w *world) crash() {
+	w.crashes++
+	w.live.die()
+	w.boot()
+}
+
+// displace gives the lease to another process; the old one does not know yet.
+func (w *world) displace() {
+	w.old = append(w.old, w.live)
+	w.boot()
+}
+
+// snapshot is what a take-over loads. Some crashes read it back from JSON.
+func (w *world) snapshot() Snapshot {
+	read := cloneRun
+	if w.chance(16) {
+		read = w.fromJSON
 	}
-	w.s.CaughtUp(w.now)
-}
-
-func (w *world) decode(data []byte) *Run {
-	var run Run
-	if err := json.Unmarshal(data, &run); err != nil {
-		w.t.Fatalf("decode run: %v", err)
+	held := Snapshot{Cursor: w.cursor, Outbox: slices.Clone(w.outbox)}
+	for _, id := range w.order {
+		held.Active = append(held.Active, read(w.active[id]))
 	}
-	return &run
-}
-
-func (w *world) admit(entry journaled) {
-	if entry.cause.Sequence <= w.s.Cursor() {
-		return
-	}
-	w.s.Pass(entry.cause.Sequence)
-	w.s.Admit(w.now, entry.cause, entry.plan)
-}
-
-// arrive puts an event into the journal and has it admitted.
-func (w *world) arrive(plan rules.Plan) {
-	w.ids++
-	entry := journaled{Cause{Sequence: uint64(len(w.journal) + 1), ID: fmt.Sprint("e", w.ids), Time: w.now}, plan}
-	w.journal = append(w.journal, entry)
-	w.admit(entry)
-}
-
-// pump does what a term's loop does, and may crash at any of its writes.
-func (w *world) pump(crash func() bool) {
-	for range 100 {
-		var commands []Command
-		for {
-			command, _ := w.s.Next(w.now)
-			if command.Kind == KindNone {
-				break
-			}
-			if w.s.gate.closed && command.Kind != KindProbe && command.Kind != KindResolve {
-				w.t.Fatalf("I7: %s while the gate is closed", command.Kind)
-			}
-			commands = append(commands, command)
-		}
-		if crash() {
-			w.reboot()
-			return
-		}
-		touched := w.s.Touched()
-		outbox, tell := w.s.TenantOutbox()
-		if len(commands) == 0 && len(touched) == 0 && !tell {
-			return
-		}
-		for _, run := range touched {
-			w.active[run.ID] = w.encode(run)
-		}
-		w.cursor = w.s.Cursor()
-		if tell {
-			w.outbox = append([]events.Outcome(nil), outbox...)
-		}
-		if crash() {
-			w.reboot()
-			return
-		}
-		w.flying = append(w.flying, commands...)
-		if !w.publish(touched, crash) {
-			return
-		}
-		if tell {
-			for _, outcome := range outbox {
-				w.told[outcome.ID]++
-			}
-			w.s.TenantTold(len(outbox))
+	for i, run := range w.ended {
+		if w.now.Sub(w.endedAt[i]) < 2*time.Minute {
+			held.Recent = append(held.Recent, read(run))
 		}
 	}
-	w.t.Fatalf("the loop does not come to rest")
+	for _, run := range slices.Concat(held.Active, held.Recent) {
+		held.Cursor = max(held.Cursor, run.Cursor)
+	}
+	return held
 }
 
-// publish tells the outcomes of runs and moves those that ended.
-func (w *world) publish(touched []*Run, crash func() bool) bool {
-	for _, run := range touched {
-		for _, outcome := range run.Outbox {
-			w.told[outcome.ID]++
-			if run.State.Ended() && outcome.Key == run.ID {
-				w.final[run.ID] = outcome.Type
+func (w *world) fromJSON(run *Run) *Run {
+	data, err := json.Marshal(run)
+	if err != nil {
+		w.violated("codec", "encode run: %v", err)
+	}
+	var out Run
+	if err := json.Unmarshal(data, &out); err != nil {
+		w.violated("codec", "decode run: %v", err)
+	}
+	return &out
+}
+
+// cloneRun copies what the scheduler may change later.
+func cloneRun(run *Run) *Run {
+	out := *run
+	out.Plan.Steps = slices.Clone(run.Plan.Steps)
+	out.Steps = slices.Clone(run.Steps)
+	for i := range out.Steps {
+		out.Steps[i].Attempts = slices.Clone(run.Steps[i].Attempts)
+	}
+	out.Causes.Delta = slices.Clone(run.Causes.Delta)
+	out.Causes.Head, out.Causes.Tail = slices.Clone(run.Causes.Head), slices.Clone(run.Causes.Tail)
+	out.Outbox = slices.Clone(run.Outbox)
+	return &out
+}
+
+// save is a write to the ledger. It is refused when the epoch is over; a crash may
+// leave all but its last part behind.
+func (w *world) save(p *process, change Change) bool {
+	if p.epoch != w.epoch && w.broken != noFence {
+		return false
+	}
+	for _, run := range change.Active {
+		if w.broken == losesRuns && w.chance(20) {
+			continue
+		}
+		before, known := w.active[run.ID]
+		if !known {
+			w.order = append(w.order, run.ID)
+		}
+		for i := range run.Steps {
+			if known && len(before.Steps) == len(run.Steps) && run.Steps[i].Counted < before.Steps[i].Counted {
+				w.violated("I6", "step %d of run %s forgets what was tried", i, run.ID)
 			}
 		}
-		if crash() {
-			w.reboot()
-			return false
+		w.active[run.ID] = cloneRun(run)
+	}
+	for _, run := range change.Ended {
+		if _, twice := w.recent[run.ID]; twice {
+			w.violated("I1", "run %s ended twice", run.ID)
 		}
-		if w.s.Told(run.ID) {
-			w.ended[run.ID] = w.encode(run)
-			delete(w.active, run.ID)
-		}
+		w.recent[run.ID] = cloneRun(run)
+		w.ended, w.endedAt = append(w.ended, w.recent[run.ID]), append(w.endedAt, w.now)
+		delete(w.active, run.ID)
+		w.order = slices.DeleteFunc(w.order, func(id string) bool { return id == run.ID })
+	}
+	w.cursor = max(w.cursor, change.Cursor)
+	if change.Tell {
+		w.outbox = slices.Clone(change.Outbox)
 	}
 	return true
 }
 
-func (w *world) encode(run *Run) []byte {
-	data, err := json.Marshal(run)
-	if err != nil {
-		w.t.Fatalf("encode run: %v", err)
-	}
-	return data
-}
-
-// reboot loses everything but the journal, the ledger and Qlik. Calls that were
-// under way may still reach Qlik: half of them do.
-func (w *world) reboot() {
-	w.crashes++
-	lost := w.flying
-	for i, command := range lost {
-		if i%2 == 0 {
-			w.qlik(command, w.now)
+// publish tells subscribers outcomes, whose ids must not change their meaning.
+func (w *world) publish(outcomes []events.Outcome) {
+	for _, outcome := range outcomes {
+		if before, again := w.told[outcome.ID]; again && before != outcome.Type {
+			w.violated("I5", "outcome %s was %s and is now %s", outcome.ID, before, outcome.Type)
 		}
+		w.told[outcome.ID] = outcome.Type
 	}
-	w.breaker = false
-	w.boot()
-}
-
-// qlik carries out a command at the tenant and says what it answers.
-func (w *world) qlik(command Command, at time.Time) Report {
-	report := Report{Command: command, Sent: true, Began: at, QlikTime: at}
-	if w.down {
-		report.Verdict = Judge(&qlik.Error{Status: 503, Sent: true}, command.Kind != KindCall)
-		w.count(command, at)
-		return report
-	}
-	report.Verdict = Verdict{Kind: VerdictDone}
-	switch command.Kind {
-	case KindCall:
-		w.count(command, at)
-		w.call(command, &report, at)
-	case KindPoll:
-		w.poll(command, &report, at)
-	case KindReconcile:
-		for _, r := range w.reloads {
-			if r.AppID == command.Step.Args.App && !r.CreationTime.Before(command.Since.Add(-clockSlack)) {
-				report.Listed = append(report.Listed, r.at(at))
-			}
-		}
-	case KindCancel:
-		w.count(command, at)
-		for _, r := range w.reloads {
-			if r.ID == command.ReloadID && at.Before(r.ends) {
-				r.ends, r.how = at.Add(time.Second), qlik.ReloadCanceled
-			}
-		}
-	}
-	return report
-}
-
-func (w *world) count(command Command, at time.Time) {
-	class, _ := command.class()
-	if class != qlik.ClassReload {
-		return
-	}
-	w.calls = append(w.calls, at)
-	rate := w.limits.Quota[qlik.ClassReload]
-	inside := 0
-	for _, call := range w.calls {
-		if at.Sub(call) < rate.Per {
-			inside++
-		}
-	}
-	if inside > rate.Calls {
-		w.t.Fatalf("I4: %d reload calls within %s", inside, rate.Per)
-	}
-}
-
-func (w *world) call(command Command, report *Report, at time.Time) {
-	owner := fmt.Sprintf("%s/%d", command.Run, command.Index)
-	for _, r := range w.reloads {
-		if r.owner == owner {
-			w.t.Fatalf("I2: step %s was started twice", owner)
-		}
-		if r.AppID == command.Step.Args.App && at.Before(r.ends) {
-			w.t.Fatalf("I3: %s reloads app %s while %s does", owner, r.AppID, r.owner)
-		}
-	}
-	w.ids++
-	r := &worldReload{owner: owner, ends: at.Add(time.Duration(w.ids%7+1) * 5 * time.Second), how: qlik.ReloadSucceeded}
-	if w.ids%5 == 0 {
-		r.how = qlik.ReloadFailed
-	}
-	r.Reload = qlik.Reload{ID: fmt.Sprint("r", w.ids), AppID: command.Step.Args.App, Type: qlik.TypeExternal, CreationTime: at}
-	w.reloads = append(w.reloads, r)
-	now := r.at(at)
-	report.Reload = &now
-}
-
-func (r *worldReload) at(now time.Time) qlik.Reload {
-	reload := r.Reload
-	reload.Status = qlik.ReloadReloading
-	reload.StartTime = reload.CreationTime
-	if !now.Before(r.ends) {
-		reload.Status, reload.EndTime = r.how, r.ends
-	}
-	return reload
-}
-
-func (w *world) poll(command Command, report *Report, at time.Time) {
-	for _, r := range w.reloads {
-		if r.ID == command.ReloadID {
-			now := r.at(at)
-			report.Reload = &now
-			return
-		}
-	}
-	report.Verdict = Judge(&qlik.Error{Status: 404, Sent: true}, true)
 }

@@ -1,0 +1,82 @@
+package bridge
+
+import "testing"
+
+// A mutation breaks one thing on purpose, at the edge between the scheduler and the
+// world around it.
+type mutation int
+
+const (
+	honest           mutation = iota
+	losesRuns                 // I1: a run is not written though the cursor is
+	callsBlindly              // I2: a call found under way is made again
+	forgetsLanes              // I3: lanes are lost with a crash
+	forgetsCalls              // I4: calls do not count after a crash
+	tellsLate                 // I5: the outbox is cleared before it is told
+	forgetsToWake             // I6: a run sleeps for ever
+	forgetsTries              // I6: the policy begins anew after a crash
+	ignoresBreaker            // I7: the gate stays open
+	believesFailures          // I9: a reload that failed counts as done
+	noFence                   // a displaced dispatcher may write
+	callsLate                 // a worker calls however late
+)
+
+// corrupt breaks what a take-over loads.
+func (m mutation) corrupt(held *Snapshot) {
+	if m == forgetsCalls {
+		held.Recent = nil
+	}
+	for _, run := range held.Active {
+		for i := range run.Steps {
+			step := &run.Steps[i]
+			switch {
+			case m == callsBlindly && step.State == StepCalling:
+				step.State = StepWaiting
+			case m == forgetsLanes:
+				run.Lanes = nil
+			case m == forgetsTries:
+				step.Counted = 0
+			case m == forgetsCalls:
+				for n := range step.Attempts {
+					step.Attempts[n].Sent = false
+				}
+			}
+		}
+	}
+}
+
+// TestEveryBrokenPromiseIsCaught breaks one thing at a time and holds that the
+// histories show it, by the right invariant.
+func TestEveryBrokenPromiseIsCaught(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		broken mutation
+		want   []string
+	}{
+		"a run is not written":              {losesRuns, []string{"I1"}},
+		"a lost call is repeated blindly":   {callsBlindly, []string{"I2"}},
+		"lanes are lost":                    {forgetsLanes, []string{"I3"}},
+		"calls are forgotten":               {forgetsCalls, []string{"I4"}},
+		"the outbox is cleared too soon":    {tellsLate, []string{"I5"}},
+		"a run is not woken":                {forgetsToWake, []string{"I6"}},
+		"the breaker is ignored":            {ignoresBreaker, []string{"I7"}},
+		"a failed reload counts as done":    {believesFailures, []string{"I9"}},
+		"there is no fence":                 {noFence, []string{"I1", "I2", "I3", "I5"}},
+		"a worker calls however late":       {callsLate, []string{"I2", "I3", "I4"}},
+		"the policy forgets what was tried": {forgetsTries, []string{"I6"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, failures := tryHistories(1, 20_000, test.broken)
+			for _, f := range failures {
+				for _, want := range test.want {
+					if f.invariant == want {
+						t.Logf("history %d shows it: %s", f.seed, f.text)
+						return
+					}
+				}
+			}
+			t.Errorf("no history shows it by %v; failures: %v", test.want, failures)
+		})
+	}
+}
