@@ -42,15 +42,20 @@ type rig struct {
 
 func newRig(t *testing.T, cfg sim.Config, definitions string) *rig {
 	t.Helper()
-	r := &rig{t: t, outcomes: make(chan event.Event, 4096)}
 	if cfg.ReloadTime == 0 {
 		cfg.ReloadTime = 200 * time.Millisecond
 	}
+	return newRigOn(t, sim.New(cfg), definitions)
+}
+
+// newRigOn makes a rig on a tenant that may have other users.
+func newRigOn(t *testing.T, tenant *sim.Tenant, definitions string) *rig {
+	t.Helper()
+	r := &rig{t: t, tenant: tenant, outcomes: make(chan event.Event, 4096)}
 	var err error
 	r.broker, err = broker.Open(t.Context(), broker.Config{DataDir: t.TempDir()}, zerolog.Nop())
 	r.must(err)
 	t.Cleanup(func() { r.must(r.broker.Close(context.Background())) })
-	r.tenant = sim.New(cfg)
 	r.client, err = qlik.New(qlik.Config{
 		URL: "https://acme.example", Dialect: r.tenant.Dialect(), APIKey: r.tenant.APIKey(), Transport: r.tenant.Transport(),
 	})
