@@ -70,10 +70,12 @@ func chartConfig(t *testing.T) map[string]any {
 		}
 		return node
 	}
-	for _, own := range []string{"http", "console", "broker"} {
+	for _, own := range []string{"console", "broker"} {
 		in("properties", own) // it is still called so
 		delete(in("properties"), own)
 	}
+	in("properties", "http", "properties", "addr")
+	delete(in("properties", "http", "properties"), "addr")
 	for _, name := range []string{"secret", "secrets"} { // one, or one of several
 		in("$defs", name)["pattern"] = "^(env|file):."
 	}
@@ -131,6 +133,7 @@ func TestMistakesInValuesAreSaid(t *testing.T) {
 		"secret written out":      {"config.sources.jobs.secret=hunter2", "(env|file)"},
 		"secret of no concern":    {"config.sources.jobs.secret=file:/etc/gateway/secrets/other/jobs", "secrets.other.existingSecret"},
 		"the chart's own":         {"config.console.addr=:9999", "console"},
+		"the chart's own port":    {"config.http.addr=:9999", "addr"},
 		"rule without source":     {"config.rules[1].name=x", "rules/1"},
 		"no such rule key":        {"config.rules[0].wen=x", "wen"},
 		"four copies":             {"broker.external.replicas=4", "replicas"},

@@ -7,6 +7,9 @@
 {{- if .enabled }}
 {{- $_ := set $broker "listen" (printf ":%d" (int $.Values.ports.nats)) }}
 {{- $_ := set $broker "users" .users }}
+{{- if .tls.existingSecret }}
+{{- $_ := set $broker "tls" (include "qlik-gateway.tls" .tls | fromJson) }}
+{{- end }}
 {{- end }}
 {{- end }}
 {{- else }}
@@ -20,26 +23,35 @@
 {{- $_ := set $broker "edge_credentials" (printf "/etc/gateway/nats/edge-credentials/%s" .edgeCredentials.key) }}
 {{- end }}
 {{- if .tls.existingSecret }}
-{{- $tls := dict }}
-{{- range $part := list "ca" "cert" "key" }}
-{{- with index $.Values.broker.external.tls $part }}
-{{- $_ := set $tls $part (printf "/etc/gateway/nats/tls/%s" .) }}
-{{- end }}
-{{- end }}
-{{- $_ := set $broker "tls" $tls }}
+{{- $_ := set $broker "tls" (include "qlik-gateway.tls" .tls | fromJson) }}
 {{- end }}
 {{- end }}
 {{- end }}
 {{- toYaml $broker }}
 {{- end }}
 
+{{/* Where the certificates are mounted, as a JSON object. */}}
+{{- define "qlik-gateway.tls" -}}
+{{- $tls := dict }}
+{{- range $part, $key := pick . "ca" "cert" "key" }}
+{{- with $key }}
+{{- $_ := set $tls $part (printf "/etc/gateway/nats/tls/%s" .) }}
+{{- end }}
+{{- end }}
+{{- toJson $tls }}
+{{- end }}
+
 {{/* The whole configuration file. */}}
 {{- define "qlik-gateway.config" -}}
-http: {addr: {{ printf ":%d" (int .Values.ports.http) | quote }}}
+http:
+  addr: {{ printf ":%d" (int .Values.ports.http) | quote }}
+  {{- with .Values.config.http }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 console: {addr: {{ printf ":%d" (int .Values.ports.console) | quote }}}
 broker:
   {{- include "qlik-gateway.broker" . | nindent 2 }}
-{{- $config := deepCopy .Values.config }}
+{{- $config := omit (deepCopy .Values.config) "http" }}
 {{- range $config.rules }}
 {{- /* Helm reads values as YAML 1.1, where the key `on` is the truth value. */}}
 {{- if hasKey . "true" }}
@@ -56,11 +68,15 @@ broker:
 {{- range $concern, $secret := .Values.secrets }}
 {{- $_ := set $mounts (printf "secret-%s" $concern) (dict "secret" $secret.existingSecret "path" (printf "/etc/gateway/secrets/%s" $concern)) }}
 {{- end }}
+{{- $broker := dict }}
 {{- if not (include "qlik-gateway.embedded" .) }}
-{{- range $volume, $part := dict "credentials" .Values.broker.external.credentials "edge-credentials" .Values.broker.external.edgeCredentials "tls" .Values.broker.external.tls }}
+{{- $broker = dict "credentials" .Values.broker.external.credentials "edge-credentials" .Values.broker.external.edgeCredentials "tls" .Values.broker.external.tls }}
+{{- else if .Values.broker.embedded.nats.enabled }}
+{{- $broker = dict "tls" .Values.broker.embedded.nats.tls }}
+{{- end }}
+{{- range $volume, $part := $broker }}
 {{- if $part.existingSecret }}
 {{- $_ := set $mounts (printf "nats-%s" $volume) (dict "secret" $part.existingSecret "path" (printf "/etc/gateway/nats/%s" $volume)) }}
-{{- end }}
 {{- end }}
 {{- end }}
 {{- toJson $mounts }}
@@ -68,8 +84,8 @@ broker:
 
 {{/* Mistakes that no schema can see, said before anything is installed. */}}
 {{- define "qlik-gateway.check" -}}
-{{- range $reference := regexFindAll "file:/etc/gateway/secrets/[^/\"'\\s,\\]}]+" (include "qlik-gateway.config" .) -1 }}
-{{- $concern := trimPrefix "file:/etc/gateway/secrets/" $reference }}
+{{- range $reference := regexFindAll "/etc/gateway/secrets/[^/\"'\\s,\\]}]+" (include "qlik-gateway.config" .) -1 }}
+{{- $concern := trimPrefix "/etc/gateway/secrets/" $reference }}
 {{- if not (hasKey $.Values.secrets $concern) }}
 {{- fail (printf "the configuration reads secrets from /etc/gateway/secrets/%s; say in which Secret they are: secrets.%s.existingSecret" $concern $concern) }}
 {{- end }}

@@ -1,11 +1,15 @@
 {{/* The pod, the same in both modes but for the embedded broker's volume. */}}
 {{- define "qlik-gateway.pod" -}}
 metadata:
+  {{- if or .Values.rollOnChange .Values.podAnnotations }}
   annotations:
+    {{- if .Values.rollOnChange }}
     checksum/config: {{ include "qlik-gateway.config" . | sha256sum }}
+    {{- end }}
     {{- with .Values.podAnnotations }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
+  {{- end }}
   labels:
     {{- include "qlik-gateway.labels" . | nindent 4 }}
     app.kubernetes.io/component: gateway
