@@ -55,6 +55,7 @@ type RunQuery struct {
 	Tenant string
 	Rule   string
 	State  RunState
+	App    string // of the current step; an Index knows it, a Ledger does not look at it
 	Before string // only runs with a smaller id, to page on
 	Limit  int    // 1 to 1000; default 100
 }

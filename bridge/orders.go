@@ -14,7 +14,10 @@ import (
 type Op string
 
 // The operations of an Order.
-const OpResolve Op = "resolve" // say how a held run's unknown step ended
+const (
+	OpResolve Op = "resolve" // say how a held run's unknown step ended
+	OpCancel  Op = "cancel"  // stop a run for good
+)
 
 // An Order is what an operator asks of a tenant's dispatcher, whichever replica it
 // runs on.
@@ -47,56 +50,65 @@ func NewDesk(conn *nats.Conn, subject string) *Desk { return &Desk{conn: conn, s
 
 // A reply is what a dispatcher answers to an order.
 type reply struct {
-	Refused string `json:"refused,omitempty"`
-	Error   string `json:"error,omitempty"`
+	Refused string          `json:"refused,omitempty"`
+	Error   string          `json:"error,omitempty"`
+	Status  json.RawMessage `json:"status,omitempty"` // a Status
 }
 
 // Give hands an order to the tenant's dispatcher and returns once it is written
 // down. Its errors wrap ErrRefused, ErrNobody or the cause.
 func (d *Desk) Give(ctx context.Context, tenant string, order Order) error {
+	_, err := d.ask(ctx, tenant, order)
+	return err
+}
+
+// ask hands an order over and returns the dispatcher's answer.
+func (d *Desk) ask(ctx context.Context, tenant string, order Order) (reply, error) {
+	var answer reply
 	data, err := json.Marshal(order)
 	if err != nil {
-		return fmt.Errorf("encode order: %w", err)
+		return answer, fmt.Errorf("encode order: %w", err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, orderLimit)
 	defer cancel()
 	msg, err := d.conn.RequestWithContext(ctx, d.subject+"."+tenant, data)
 	if errors.Is(err, nats.ErrNoResponders) {
-		return ErrNobody
+		return answer, ErrNobody
 	}
 	if err != nil {
-		return fmt.Errorf("give order: %w", err)
+		return answer, fmt.Errorf("give order: %w", err)
 	}
-	var answer reply
 	if err := json.Unmarshal(msg.Data, &answer); err != nil {
-		return fmt.Errorf("decode the dispatcher's answer: %w", err)
+		return answer, fmt.Errorf("decode the dispatcher's answer: %w", err)
 	}
 	switch {
 	case answer.Refused != "":
-		return fmt.Errorf("%w: %s", ErrRefused, answer.Refused)
+		return answer, fmt.Errorf("%w: %s", ErrRefused, answer.Refused)
 	case answer.Error != "":
-		return errors.New(answer.Error)
+		return answer, errors.New(answer.Error)
 	}
-	return nil
+	return answer, nil
 }
 
 // A request is an order that waits for its answer.
 type request struct {
 	order  Order
 	answer func(error)
+	show   func(Status) // instead of answer, for OpStatus
 }
 
 // listen passes orders for a tenant to a channel until ctx ends.
 func (d *Desk) listen(ctx context.Context, tenant string, out chan<- request) error {
 	subscription, err := d.conn.Subscribe(d.subject+"."+tenant, func(msg *nats.Msg) {
 		answer := func(err error) { _ = msg.Respond(encodeReply(err)) } // who asked times out when this is lost
+		show := func(status Status) { _ = msg.Respond(encodeStatus(status)) }
 		var order Order
 		if err := json.Unmarshal(msg.Data, &order); err != nil {
 			answer(fmt.Errorf("decode order: %w", err))
 			return
 		}
 		select {
-		case out <- request{order, answer}:
+		case out <- request{order, answer, show}:
 		case <-ctx.Done():
 		}
 	})
@@ -122,11 +134,25 @@ func encodeReply(err error) []byte {
 	return data
 }
 
+func encodeStatus(status Status) []byte {
+	text, err := json.Marshal(status)
+	if err != nil {
+		return encodeReply(fmt.Errorf("encode status: %w", err))
+	}
+	data, err := json.Marshal(reply{Status: text})
+	if err != nil {
+		return encodeReply(fmt.Errorf("encode status: %w", err))
+	}
+	return data
+}
+
 // obey carries out an order in the scheduler's memory; the caller writes it down.
 func (s *Scheduler) obey(now time.Time, order Order) error {
 	switch order.Op {
 	case OpResolve:
 		return s.Resolve(now, order.Run, order.As, order.App)
+	case OpCancel:
+		return s.Cancel(now, order.Run)
 	}
 	return fmt.Errorf("%w: this gateway does not know the order %q", ErrRefused, order.Op)
 }

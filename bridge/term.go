@@ -158,6 +158,10 @@ func (t *term) take(report Report) {
 // obey carries out an order; it is answered at once when refused, and else when
 // the change is written.
 func (t *term) obey(asked request) {
+	if asked.order.Op == OpStatus {
+		asked.show(t.scheduler.Status(time.Now()))
+		return
+	}
 	err := t.scheduler.obey(time.Now(), asked.order)
 	t.log.Info().Str("hop", "order").Str("op", string(asked.order.Op)).Str("run_id", asked.order.Run).
 		Str("as", asked.order.As).Str("by", asked.order.By).AnErr("refused", err).Msg("an operator asked")

@@ -1,0 +1,137 @@
+package bridge
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Loaded says whether all that the ledger held has been read.
+func (x *Index) Loaded() bool {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return x.loaded
+}
+
+// List returns the runs that a query chooses, the newest first.
+func (x *Index) List(q RunQuery) []Summary {
+	limit := cmp.Or(q.Limit, 100)
+	list := make([]Summary, 0, min(limit, 100))
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	from := len(x.runs)
+	if q.Before != "" {
+		from, _ = x.find(q.Before)
+	}
+	for i := from - 1; i >= 0 && len(list) < limit; i-- {
+		if s := x.runs[i]; q.chooses(s) {
+			shown := *s
+			shown.Usual = x.usualOf(s.Tenant, s.App)
+			list = append(list, shown)
+		}
+	}
+	return list
+}
+
+func (q RunQuery) chooses(s *Summary) bool {
+	return (q.State == "" || s.State == q.State) &&
+		(q.Tenant == "" || s.Tenant == q.Tenant) &&
+		(q.Rule == "" || s.Rule == q.Rule) &&
+		(q.App == "" || s.App == q.App)
+}
+
+// Usual returns how long reloads of an app usually take: the median of the newest
+// few, 0 when none is known.
+func (x *Index) Usual(tenant, app string) time.Duration {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return x.usualOf(tenant, app)
+}
+
+func (x *Index) usualOf(tenant, app string) time.Duration {
+	if known := x.usual[tenant+"/"+app]; known != nil {
+		return known.median()
+	}
+	return 0
+}
+
+// Calls returns how many reload calls a tenant got in each of the 60 minutes up to
+// now, the oldest first.
+func (x *Index) Calls(tenant string, now time.Time) []int {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	if known := x.calls[tenant]; known != nil {
+		return known.until(now)
+	}
+	return make([]int, 60)
+}
+
+// Counts returns how many runs of a tenant are in each state; "" = of all tenants.
+func (x *Index) Counts(tenant string) map[RunState]int {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	counts := map[RunState]int{}
+	for key, n := range x.counts {
+		if tenant == "" || key.tenant == tenant {
+			counts[key.state] += n
+		}
+	}
+	return counts
+}
+
+// A Flow is what came of the triggers of some time.
+type Flow struct {
+	Triggers int // events that became causes of runs
+	Runs     int // opened for them
+	Steps    int // commands of these runs that Qlik carried out
+	States   map[RunState]int
+}
+
+// Flow counts the runs of a tenant that were opened since a time; "" = of all tenants.
+func (x *Index) Flow(tenant string, since time.Time) Flow {
+	flow := Flow{States: map[RunState]int{}}
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	// Ids sort by the first cause, so by the time of opening.
+	for i := len(x.runs) - 1; i >= 0 && !x.runs[i].Opened.Before(since); i-- {
+		s := x.runs[i]
+		if tenant != "" && s.Tenant != tenant {
+			continue
+		}
+		flow.Triggers += s.Causes
+		flow.Runs++
+		flow.Steps += s.Done
+		flow.States[s.State]++
+	}
+	return flow
+}
+
+// Full returns the records of the runs that a query chooses, the newest first, read
+// from the ledger.
+func (x *Index) Full(ctx context.Context, q RunQuery) ([]*Run, error) {
+	if !x.Loaded() {
+		return x.ledger.Runs(ctx, q)
+	}
+	runs := []*Run{}
+	for _, s := range x.List(q) {
+		key := "active." + s.Tenant + "." + s.ID
+		if s.kept {
+			key = "ended." + s.Tenant + "." + s.ID
+		}
+		run, err := x.ledger.read(ctx, key)
+		if errors.Is(err, jetstream.ErrKeyNotFound) {
+			run, err = x.ledger.Run(ctx, s.ID) // it ended while we looked
+		}
+		if errors.Is(err, ErrNoRun) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		runs = append(runs, run)
+	}
+	return runs, nil
+}

@@ -1,0 +1,196 @@
+package bridge
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/qlikgateway/gateway/qlik"
+)
+
+// OpStatus asks how the tenant's dispatcher stands; it changes nothing.
+const OpStatus Op = "status"
+
+// mostParked is how many parked runs a Status names.
+const mostParked = 50
+
+// A Status is how a tenant's dispatcher stands at one moment.
+type Status struct {
+	At      time.Time     `json:"at"`
+	Breaker BreakerStatus `json:"breaker"`
+	Quota   []QuotaStatus `json:"quota"`
+	Lanes   int           `json:"lanes"`  // apps that a run holds
+	Open    int           `json:"open"`   // runs that have not ended
+	Waits   map[Wait]int  `json:"waits"`  // what the open runs are doing or waiting for
+	Parked  []Parked      `json:"parked"` // the oldest of those that wait
+	Cursor  uint64        `json:"cursor"` // journal position up to which every event is admitted
+}
+
+// A BreakerStatus says whether calls to the tenant are let through.
+type BreakerStatus struct {
+	State   string    `json:"state"` // closed, open (Qlik does not answer) or held (Qlik refuses us)
+	Since   time.Time `json:"since,omitzero"`
+	ProbeAt time.Time `json:"probe_at,omitzero"` // when the tenant is asked again
+}
+
+// A QuotaStatus is how much of one quota is used.
+type QuotaStatus struct {
+	Class qlik.Class    `json:"class"`
+	Calls int           `json:"calls"` // allowed in any span of Per
+	Per   time.Duration `json:"per_ns"`
+	Used  int           `json:"used"`            // in the span that ends now
+	Next  time.Time     `json:"next,omitzero"`   // when the next call may go, if not now
+	Until time.Time     `json:"paused,omitzero"` // Qlik asked not to be called before
+}
+
+// A Wait says what an open run is doing or waiting for.
+type Wait string
+
+// What open runs do and wait for.
+const (
+	WaitGather  Wait = "gathering"   // more triggers may join
+	WaitBreaker Wait = "breaker"     // the tenant does not answer
+	WaitHeld    Wait = "tenant_held" // the tenant refuses us
+	WaitApp     Wait = "app_busy"    // another run has the app
+	WaitQuota   Wait = "quota"       // Qlik's quota or its turn
+	WaitRetry   Wait = "retry"       // until its next try
+	WaitPerson  Wait = "decision"    // somebody has to say how a step ended
+	DoingCall   Wait = "calling"     // a call is under way
+	DoingReload Wait = "reloading"   // Qlik reloads the app
+	DoingEnd    Wait = "telling"     // it has ended; its outcome is being told
+)
+
+// A Parked run waits for something.
+type Parked struct {
+	Run   string    `json:"run"`
+	Rule  string    `json:"rule"`
+	App   string    `json:"app,omitempty"`
+	Wait  Wait      `json:"wait"`
+	Since time.Time `json:"since"`           // journal time of its first cause
+	Until time.Time `json:"until,omitzero"`  // when it is looked at again at the latest, where that is known
+	Other string    `json:"other,omitempty"` // the run that has the app
+	Cause string    `json:"cause,omitempty"` // why it is to be tried again
+}
+
+// Status asks the tenant's dispatcher how it stands. Its error is ErrNobody when
+// none works for the tenant now.
+func (d *Desk) Status(ctx context.Context, tenant string) (Status, error) {
+	answer, err := d.ask(ctx, tenant, Order{Op: OpStatus})
+	if err != nil {
+		return Status{}, err
+	}
+	var status Status
+	if err := json.Unmarshal(answer.Status, &status); err != nil {
+		return Status{}, fmt.Errorf("decode the dispatcher's answer: %w", err)
+	}
+	return status, nil
+}
+
+// Status returns how the scheduler stands. It changes nothing.
+func (s *Scheduler) Status(now time.Time) Status {
+	status := Status{At: now, Breaker: s.gate.status(), Cursor: s.cursor, Waits: map[Wait]int{}, Parked: []Parked{}}
+	for _, class := range classes() {
+		status.Quota = append(status.Quota, s.quota[class].status(class, now))
+	}
+	for _, lane := range s.lanes {
+		if lane.holder != nil {
+			status.Lanes++
+		}
+	}
+	for _, t := range s.tasks {
+		parked := s.parked(t, now)
+		status.Waits[parked.Wait]++
+		switch parked.Wait {
+		case DoingEnd:
+			continue
+		case DoingCall, DoingReload:
+		default:
+			status.Parked = append(status.Parked, parked)
+		}
+		status.Open++
+	}
+	slices.SortFunc(status.Parked, func(a, b Parked) int { return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.Run, b.Run)) })
+	status.Parked = status.Parked[:min(len(status.Parked), mostParked)]
+	return status
+}
+
+// parked says what a run waits for, or is doing.
+func (s *Scheduler) parked(t *task, now time.Time) Parked {
+	p := Parked{Run: t.run.ID, Rule: t.run.Rule, Since: t.run.Opened}
+	if t.run.State.Ended() {
+		p.Wait = DoingEnd
+		return p
+	}
+	i := t.run.current()
+	step := &t.run.Steps[i]
+	p.App = t.run.Plan.Steps[i].Args.App
+	other := s.holderBefore(t)
+	switch {
+	case t.run.State == RunHeld:
+		p.Wait, p.Until = WaitPerson, t.limit()
+	case t.out:
+		p.Wait = DoingCall
+	case step.State == StepSubmitted:
+		p.Wait = DoingReload
+	case t.run.State == RunGathering && t.queue == nil:
+		p.Wait, p.Until = WaitGather, t.run.due()
+	case other != nil:
+		p.Wait, p.Other = WaitApp, other.run.ID
+	case s.gate.closed && s.gate.held:
+		p.Wait, p.Until = WaitHeld, s.gate.at
+	case s.gate.closed:
+		p.Wait, p.Until = WaitBreaker, s.gate.at
+	case step.NotBefore.After(now):
+		p.Wait, p.Until, p.Cause = WaitRetry, step.NotBefore, string(step.Reason)
+	default:
+		p.Wait = WaitQuota
+	}
+	return p
+}
+
+// holderBefore returns the run that has an app which this one waits for, if any.
+func (s *Scheduler) holderBefore(t *task) *task {
+	if t.run.Lanes != nil {
+		return nil
+	}
+	for _, app := range t.lanesOf() {
+		if l := s.lanes[app]; l != nil && l.holder != nil && t.queue == &l.waiting {
+			return l.holder
+		}
+	}
+	return nil
+}
+
+func (g gate) status() BreakerStatus {
+	switch {
+	case g.held:
+		return BreakerStatus{State: "held", Since: g.since, ProbeAt: g.at}
+	case g.closed:
+		return BreakerStatus{State: "open", Since: g.since, ProbeAt: g.at}
+	}
+	return BreakerStatus{State: "closed"}
+}
+
+// status counts the slots that are taken, without forgetting any.
+func (w *window) status(class qlik.Class, now time.Time) QuotaStatus {
+	status := QuotaStatus{Class: class, Calls: w.rate.Calls, Per: w.rate.Per, Used: w.flying}
+	var next time.Time
+	for i, frees := range w.frees {
+		if !frees.After(now) {
+			continue
+		}
+		status.Used += len(w.frees) - i
+		next = frees
+		break
+	}
+	if status.Used >= w.rate.Calls {
+		status.Next = next
+	}
+	if w.until.After(now) {
+		status.Until, status.Next = w.until, w.until
+	}
+	return status
+}
