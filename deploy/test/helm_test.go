@@ -25,7 +25,9 @@ func TestMain(m *testing.M) {
 	if sandbox := os.Getenv(sandboxVariable); sandbox != "" {
 		enter(sandbox)
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	_ = os.RemoveAll(buildFolder())
+	os.Exit(code)
 }
 
 // helm runs helm and returns what it printed, and whether it was content.

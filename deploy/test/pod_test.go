@@ -3,16 +3,13 @@ package deploy_test
 import (
 	"bufio"
 	"bytes"
-	"debug/elf"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
-	"path"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -55,8 +52,9 @@ func runPod(t *testing.T, binary, values string, secrets map[string]map[string]s
 	var config core.ConfigMap
 	decode(t, one(t, objects, "ConfigMap", ""), &config)
 
-	s := sandboxOf(t, pod, binary)
-	s.Mounts = append(s.Mounts, volumes(t, pod, config, secrets)...)
+	container := pod.Containers[0]
+	s := sandboxOf(t, pod, container, binary)
+	s.Mounts = append(s.Mounts, volumes(t, pod, container, config, secrets)...)
 	cmd := s.command(t)
 	log := &bytes.Buffer{}
 	cmd.Stdout, cmd.Stderr = log, log
@@ -67,7 +65,6 @@ func runPod(t *testing.T, binary, values string, secrets map[string]map[string]s
 	go func() { ended <- cmd.Wait() }()
 	defer func() { _ = cmd.Process.Kill() }()
 
-	container := pod.Containers[0]
 	for _, probe := range []*core.Probe{container.StartupProbe, container.LivenessProbe, container.ReadinessProbe} {
 		address := fmt.Sprintf("http://127.0.0.1:%d%s", portNamed(t, container, probe.HTTPGet.Port.StrVal), probe.HTTPGet.Path)
 		await(t, address, ended, log)
@@ -79,6 +76,7 @@ func runPod(t *testing.T, binary, values string, secrets map[string]map[string]s
 	if status := post(t, portNamed(t, container, "http"), "/hooks/jobs", "no proof"); status != http.StatusUnauthorized {
 		t.Errorf("an unproven webhook was answered %d", status)
 	}
+	runHook(t, binary, objects, config, secrets)
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
@@ -93,37 +91,29 @@ func runPod(t *testing.T, binary, values string, secrets map[string]map[string]s
 	}
 }
 
-// build makes the program with the very command of the Dockerfile.
-func build(t *testing.T) string {
+// runHook runs what `helm test` would, on this machine's addresses of the Services.
+func runHook(t *testing.T, binary string, objects []object, config core.ConfigMap, secrets map[string]map[string]string) {
 	t.Helper()
-	text, err := os.ReadFile("../Dockerfile")
-	if err != nil {
-		t.Fatal(err)
+	pod := podOf(t, objects).Spec
+	addresses := strings.NewReplacer("demo-qlik-gateway-console", "127.0.0.1",
+		"demo-qlik-gateway:80", fmt.Sprintf("127.0.0.1:%d", portNamed(t, pod.Containers[0], "http")))
+	var hook core.Pod
+	decode(t, one(t, objects, "Pod", "-test"), &hook)
+	for _, container := range hook.Spec.Containers {
+		for i, arg := range container.Args {
+			container.Args[i] = addresses.Replace(arg)
+		}
+		s := sandboxOf(t, hook.Spec, container, binary)
+		s.Mounts = append(s.Mounts, volumes(t, hook.Spec, container, config, secrets)...)
+		if out, err := s.command(t).CombinedOutput(); err != nil {
+			t.Errorf("helm test, %s: %v: %s", container.Name, err, out)
+		}
 	}
-	line := regexp.MustCompile(`(?m)^RUN .*go (build .*) -o (\S+) \./cmd/gateway$`).FindSubmatch(text)
-	if line == nil {
-		t.Fatal("the Dockerfile does not build ./cmd/gateway")
-	}
-	binary := filepath.Join(t.TempDir(), path.Base(string(line[2])))
-	cmd := exec.Command("sh", "-c", fmt.Sprintf("go %s -o %q ./cmd/gateway", line[1], binary))
-	cmd.Dir, cmd.Env = "../..", append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	program, err := elf.Open(binary)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer program.Close() //nolint:errcheck // only read
-	if libraries, err := program.ImportedLibraries(); err != nil || len(libraries) > 0 {
-		t.Errorf("the program is not static: %v, %v", libraries, err)
-	}
-	return binary
 }
 
-// sandboxOf is the pod's first container without its volumes, the image being what the
+// sandboxOf is one of the pod's containers without its volumes, the image being what the
 // Dockerfile copies: the program alone.
-func sandboxOf(t *testing.T, pod core.PodSpec, binary string) sandbox {
+func sandboxOf(t *testing.T, pod core.PodSpec, container core.Container, binary string) sandbox {
 	t.Helper()
 	root := t.TempDir()
 	program := "/" + filepath.Base(binary)
@@ -133,16 +123,16 @@ func sandboxOf(t *testing.T, pod core.PodSpec, binary string) sandbox {
 	s := sandbox{
 		Root: root, User: int(*pod.SecurityContext.RunAsUser), Group: int(*pod.SecurityContext.FSGroup),
 		Mounts: []mount{{Source: "/proc", Path: "/proc"}, {Source: "/dev", Path: "/dev"}},
-		Args:   append([]string{program}, pod.Containers[0].Args...),
+		Args:   append([]string{program}, container.Args...),
 	}
-	for _, variable := range pod.Containers[0].Env {
+	for _, variable := range container.Env {
 		s.Env = append(s.Env, variable.Name+"="+variable.Value)
 	}
 	return s
 }
 
-// volumes makes the folders that the pod's container mounts.
-func volumes(t *testing.T, pod core.PodSpec, config core.ConfigMap, secrets map[string]map[string]string) []mount {
+// volumes makes the folders that a container of the pod mounts.
+func volumes(t *testing.T, pod core.PodSpec, container core.Container, config core.ConfigMap, secrets map[string]map[string]string) []mount {
 	t.Helper()
 	files := map[string]map[string]string{}
 	for _, volume := range pod.Volumes {
@@ -156,7 +146,7 @@ func volumes(t *testing.T, pod core.PodSpec, config core.ConfigMap, secrets map[
 		}
 	}
 	var mounts []mount
-	for _, m := range pod.Containers[0].VolumeMounts {
+	for _, m := range container.VolumeMounts {
 		folder := t.TempDir()
 		content, known := files[m.Name]
 		for name, text := range content {
