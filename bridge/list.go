@@ -23,32 +23,33 @@ func (t *Tenure) recent(ctx context.Context, since time.Time) ([]*Run, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read ended runs of %s: %w", t.tenant, err)
 	}
-	info, err := consumer.Info(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("read ended runs of %s: %w", t.tenant, err)
-	}
 	var runs []*Run
-	for left := info.NumPending; left > 0; {
-		msg, err := consumer.Next(jetstream.FetchContext(ctx))
+	for {
+		// Nothing is waited for: what was pending may vanish, as markers do.
+		batch, err := consumer.FetchNoWait(fetchAhead)
 		if err != nil {
 			return nil, fmt.Errorf("read ended runs of %s: %w", t.tenant, err)
 		}
-		meta, err := msg.Metadata()
-		if err != nil {
-			return nil, fmt.Errorf("read ended runs of %s: %w", t.tenant, err)
+		some := false
+		for msg := range batch.Messages() {
+			some = true
+			if len(msg.Data()) == 0 {
+				continue // the marker of one that was removed
+			}
+			var run Run
+			if err := json.Unmarshal(msg.Data(), &run); err != nil {
+				return nil, fmt.Errorf("decode %s: %w", msg.Subject(), err)
+			}
+			runs = append(runs, &run)
 		}
-		left = meta.NumPending
-		if len(msg.Data()) == 0 {
-			continue // the marker of one that was removed
+		if err := errors.Join(batch.Error(), ctx.Err()); err != nil || !some {
+			return runs, err
 		}
-		var run Run
-		if err := json.Unmarshal(msg.Data(), &run); err != nil {
-			return nil, fmt.Errorf("decode %s: %w", msg.Subject(), err)
-		}
-		runs = append(runs, &run)
 	}
-	return runs, nil
 }
+
+// fetchAhead is how many records are asked for at once.
+const fetchAhead = 500
 
 // A RunQuery chooses runs of the ledger. Its zero value means the newest hundred.
 type RunQuery struct {
@@ -92,12 +93,12 @@ func (l *Ledger) Runs(ctx context.Context, q RunQuery) ([]*Run, error) {
 // runKeys lists the keys of the runs that a query may choose, the newest first.
 func (l *Ledger) runKeys(ctx context.Context, q RunQuery) ([]string, error) {
 	tenant := cmp.Or(q.Tenant, "*")
-	lister, err := l.kv.ListKeysFiltered(ctx, "active."+tenant+".>", "ended."+tenant+".>")
+	listed, err := l.keys(ctx, "active."+tenant+".>", "ended."+tenant+".>")
 	if err != nil {
 		return nil, err
 	}
-	byRun := map[string]string{}
-	for key := range lister.Keys() {
+	byRun := map[string]string{} // of a run that has just ended, the last key is the one
+	for _, key := range listed {
 		id := runOf(key)
 		if q.Before != "" && id >= q.Before {
 			continue
@@ -112,6 +113,28 @@ func (l *Ledger) runKeys(ctx context.Context, q RunQuery) ([]string, error) {
 		keys = append(keys, key)
 	}
 	slices.SortFunc(keys, func(a, b string) int { return cmp.Compare(runOf(b), runOf(a)) })
+	return keys, nil
+}
+
+// keys lists the keys that fit the filters, in their order, with those that were
+// removed a moment ago. The client's own listing waits for every key that there was
+// when it began, for ever when one is removed meanwhile.
+func (l *Ledger) keys(ctx context.Context, filters ...string) ([]string, error) {
+	stream, err := l.js.Stream(ctx, "KV_"+l.bucket)
+	if err != nil {
+		return nil, fmt.Errorf("list keys: %w", err)
+	}
+	var keys []string
+	prefix := "$KV." + l.bucket + "."
+	for _, filter := range filters {
+		info, err := stream.Info(ctx, jetstream.WithSubjectFilter(prefix+filter))
+		if err != nil {
+			return nil, fmt.Errorf("list keys %s: %w", filter, err)
+		}
+		for subject := range info.State.Subjects {
+			keys = append(keys, strings.TrimPrefix(subject, prefix))
+		}
+	}
 	return keys, nil
 }
 
@@ -131,13 +154,9 @@ func (l *Ledger) Run(ctx context.Context, id string) (*Run, error) {
 }
 
 func (l *Ledger) find(ctx context.Context, id string) (*Run, error) {
-	lister, err := l.kv.ListKeysFiltered(ctx, "active.*."+id, "ended.*."+id)
+	keys, err := l.keys(ctx, "active.*."+id, "ended.*."+id)
 	if err != nil {
 		return nil, fmt.Errorf("find run %s: %w", id, err)
-	}
-	var keys []string
-	for key := range lister.Keys() {
-		keys = append(keys, key)
 	}
 	for _, key := range keys {
 		run, err := l.read(ctx, key)

@@ -33,8 +33,9 @@ const (
 
 // Why an event became a dead letter.
 const (
-	ReasonUndecodable Reason = "undecodable"  // the journal's message cannot be read
-	ReasonRuleRemoved Reason = "rule_removed" // the rule it matched is gone
+	ReasonUndecodable   Reason = "undecodable"    // the journal's message cannot be read
+	ReasonRuleRemoved   Reason = "rule_removed"   // the rule it matched is gone
+	ReasonTenantDropped Reason = "tenant_dropped" // an operator dropped its tenant before it was taken up
 )
 
 // Reasons lists every reason there is.
@@ -42,6 +43,7 @@ func Reasons() []Reason {
 	return []Reason{
 		ReasonReloadFailed, ReasonReloadCanceled, ReasonReloadExceededLimit, ReasonReloadGone,
 		ReasonRetriesExhausted, ReasonDeadline, ReasonCanceled, ReasonUnknownOutcome, ReasonBadArgument, ReasonBadRequest,
+		ReasonTenantDropped,
 		ReasonUnauthorized, ReasonForbidden, ReasonFrequencyQuota, ReasonNotFound, ReasonConflict, ReasonPending,
 		ReasonRateLimited, ReasonServerError, ReasonTimeout, ReasonTransport, ReasonBreakerOpen, ReasonStalled,
 		ReasonShutdown, ReasonUndecodable, ReasonRuleRemoved,
