@@ -85,7 +85,7 @@ func (p *hopPrinter) show(hop hopLine) (verb, text string, colour int) {
 	case hop.Hop == "admitted":
 		return "joined", fmt.Sprintf("%s: %s joins the run that waits", hop.Rule, hop.EventID), cyan
 	case hop.Hop == "published":
-		return "told", hop.Type, green
+		return "published", strings.TrimPrefix(hop.Type, "io.qlikgateway.v1."), green
 	case hop.Hop == "call" || hop.Hop == "poll" || hop.Hop == "reconcile":
 		return p.showCall(hop)
 	case hop.Level == "warn" || hop.Level == "error":
