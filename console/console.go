@@ -81,7 +81,7 @@ func (cfg Config) listRuns(c *gin.Context) {
 	}
 	list := RunList{Data: make([]Run, len(runs))}
 	for i, run := range runs {
-		list.Data[i] = newRun(run)
+		list.Data[i] = NewRun(run)
 	}
 	if len(runs) == query.Limit {
 		list.Next = runs[len(runs)-1].ID
@@ -118,7 +118,7 @@ func (cfg Config) showRun(c *gin.Context) {
 	case err != nil:
 		cfg.unavailable(c, err)
 	default:
-		c.JSON(http.StatusOK, newRun(run))
+		c.JSON(http.StatusOK, NewRun(run))
 	}
 }
 

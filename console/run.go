@@ -59,7 +59,8 @@ type Attempt struct {
 	Reason   events.Reason `json:"reason,omitempty"`
 }
 
-func newRun(run *bridge.Run) Run {
+// NewRun returns a run as the API shows it.
+func NewRun(run *bridge.Run) Run {
 	view := Run{
 		ID: run.ID, Tenant: run.Tenant, Rule: run.Rule, State: string(run.State), Reason: run.Reason, Error: run.Error,
 		Opened: run.Opened, Started: run.Started, Ended: run.Ended,

@@ -39,7 +39,8 @@ type Target struct {
 
 // A Receipt says what became of an Arrival.
 type Receipt struct {
-	Duplicate bool // it was stored before, for every target; nothing was added
+	Duplicate bool   // it was stored before, for every target; nothing was added
+	Sequence  uint64 // on the journal, for an event of one target; 0 = it had several
 }
 
 // Append stores an event for every target at once, or without targets among the
@@ -83,6 +84,9 @@ func (j *Journal) store(ctx context.Context, msgs []*nats.Msg) (Receipt, error) 
 			return Receipt{}, err
 		}
 		receipt.Duplicate = receipt.Duplicate && ack.Duplicate
+		if len(msgs) == 1 {
+			receipt.Sequence = ack.Sequence
+		}
 	}
 	return receipt, nil
 }

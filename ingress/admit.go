@@ -18,6 +18,7 @@ type Answer struct {
 	Matches   []string `json:"matches"`           // names of the rules that it matched
 	Duplicate bool     `json:"duplicate"`         // it was stored before; it will not run twice
 	Tenants   []string `json:"tenants,omitempty"` // of the rules, when they are of several
+	Run       string   `json:"run,omitempty"`     // that was asked for without a rule
 }
 
 // Batch is the answer to a batch, in its order.
@@ -50,6 +51,9 @@ func (in *Ingress) admit(ctx context.Context, live *Live, s *source, arrivals []
 
 // store routes one event and appends it to the journal.
 func (in *Ingress) store(ctx context.Context, live *Live, a events.Arrival) (Answer, error) {
+	if a.Source == RunsSource {
+		return in.ask(ctx, live, a)
+	}
 	routing := live.Rules.Route(a.View())
 	targets, matches := split(routing.Matches)
 	for _, note := range slices.Concat(routing.Missing, routing.Errors) {

@@ -50,6 +50,8 @@ func (in *Ingress) Handler() (http.Handler, error) {
 		return nil, fmt.Errorf("trust no proxy: %w", err)
 	}
 	engine.POST("/hooks/:source", func(c *gin.Context) { in.serve(c, c.Param("source"), false) })
+	engine.POST("/v1/runs", func(c *gin.Context) { in.serve(c, RunsSource, false) })
+	engine.GET("/v1/runs/:id", func(c *gin.Context) { in.showRun(c, c.Param("id")) })
 	engine.POST("/events", func(c *gin.Context) { in.serve(c, EventsSource, true) })
 	engine.OPTIONS("/hooks/:source", func(c *gin.Context) { in.welcome(c, c.Param("source")) })
 	engine.OPTIONS("/events", func(c *gin.Context) { in.welcome(c, EventsSource) })
@@ -109,6 +111,7 @@ func (in *Ingress) serve(c *gin.Context, name string, eventsOnly bool) {
 	}
 	d.batch = s.several(m)
 	d.end(in.admit(c.Request.Context(), live, s, arrivals))
+	in.await(c, &d)
 }
 
 // receive reads a request's body and proves its sender.

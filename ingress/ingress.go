@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -37,6 +38,9 @@ type Config struct {
 	// returns when it is safe there. Needed for sources that read streams.
 	Bury func(ctx context.Context, poison Poison) error
 
+	// Runs are what the source `runs` needs; its zero value serves no runs.
+	Runs Runs
+
 	MaxBody int64 // bytes of one delivery; default DefaultMaxBody
 	MaxHeld int64 // bytes of all HTTP deliveries at once, more are answered 503; default DefaultMaxHeld
 
@@ -67,6 +71,7 @@ type Ingress struct {
 	proxies []netip.Prefix
 	outside *outside
 	bursts  *bursts
+	waiting waiting
 	refused zerolog.Logger // sampled, so that a flood does not fill the log
 }
 
@@ -96,6 +101,7 @@ func New(config Config) (*Ingress, error) {
 		metrics: m,
 		proxies: proxies,
 		outside: newOutside(config.Transport),
+		waiting: waiting{slots: make(chan struct{}, maxWaiting), closed: make(chan struct{}), once: &sync.Once{}},
 		bursts:  &bursts{last: map[burst]said{}},
 		refused: sampled(config.Log),
 	}, nil

@@ -18,6 +18,7 @@ const (
 	Unmatched   Result = "unmatched"           // stored, and no rule matched it
 	Duplicate   Result = "duplicate"           // stored before
 	Greeted     Result = "greeted"             // tried the connection; nothing to store
+	Finished    Result = "finished"            // the run that was asked for has ended; the answer is the run
 	Denied      Result = "denied"              // proven, or not needed, and yet not allowed
 	Malformed   Result = "malformed"           // cannot be read
 	Unproven    Result = "unproven"            // the sender did not prove itself
@@ -99,7 +100,7 @@ func (r Result) Status() int {
 	switch r {
 	case Accepted, Unmatched, Duplicate:
 		return http.StatusAccepted
-	case Greeted:
+	case Greeted, Finished:
 		return http.StatusOK
 	case Denied:
 		return http.StatusForbidden

@@ -39,6 +39,8 @@ func (s *source) read(m message) ([]events.Arrival, error) {
 		return nil, refusef(Malformed, "the body nests more than %d arrays and objects in each other", maxDepth)
 	}
 	switch {
+	case s.name == RunsSource:
+		return one(s.request(m))
 	case s.reading != nil && !s.takesEvents(media, m.header):
 		return s.understand(m)
 	case media == events.MediaEvent, media == "" && m.subject != "" && looksStructured(m.body):

@@ -19,6 +19,10 @@ import (
 // EventsSource is the name of the source behind POST /events.
 const EventsSource = "events"
 
+// RunsSource is the name of the source behind POST /v1/runs and qlik.run.<tenant>:
+// its events ask for runs themselves, without a rule.
+const RunsSource = "runs"
+
 // ReservedSource names the gateway's own outcomes in rules; nobody else may send
 // under it.
 const ReservedSource = "gateway"

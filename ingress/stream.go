@@ -77,8 +77,8 @@ func (in *Ingress) readStream(ctx context.Context, conn *nats.Conn, e ear) {
 	}
 }
 
-// consume takes messages one by one, in the order of the stream. Each is
-// acknowledged after the journal has it; what comes twice is one event.
+// consume takes messages one by one, in the order of the stream but for those that
+// had to be given back. Each is acknowledged after the journal has it; what comes twice is one event.
 func (in *Ingress) consume(ctx context.Context, conn *nats.Conn, e ear) error {
 	js, err := jetstream.New(conn)
 	if err != nil {
@@ -96,8 +96,9 @@ func (in *Ingress) consume(ctx context.Context, conn *nats.Conn, e ear) error {
 	if err != nil {
 		return fmt.Errorf("read stream %s: %w", e.Stream, err)
 	}
-	stopped := context.AfterFunc(ctx, messages.Stop)
-	defer stopped()
+	defer handBack(messages)
+	draining := context.AfterFunc(ctx, messages.Drain)
+	defer draining()
 	for {
 		msg, err := messages.Next()
 		if err != nil {
@@ -106,6 +107,19 @@ func (in *Ingress) consume(ctx context.Context, conn *nats.Conn, e ear) error {
 		if err := in.take(ctx, e, msg); err != nil {
 			return errors.Join(err, msg.Nak())
 		}
+	}
+}
+
+// handBack gives the messages that were fetched and not begun back to the stream at
+// once, so that whoever reads it next does not wait for them.
+func handBack(messages jetstream.MessagesContext) {
+	messages.Drain()
+	for {
+		msg, err := messages.Next()
+		if err != nil {
+			return
+		}
+		_ = msg.Nak() // it comes again anyway, only later
 	}
 }
 
@@ -123,6 +137,9 @@ func (in *Ingress) take(ctx context.Context, e ear, msg jetstream.Msg) error {
 		id: fmt.Sprintf("%s/%d", e.Stream, meta.Sequence.Stream),
 	}
 	for {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		live, s := in.source(e.source)
 		if s == nil {
 			d.end(nil, refusef(Unknown, "source %s is no longer configured", e.source))

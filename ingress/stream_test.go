@@ -1,9 +1,11 @@
 package ingress_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -192,6 +194,7 @@ func TestPoisonGoesToTheDeadLettersAndHoldsNothingUp(t *testing.T) {
 	if r.graves.count() != 3 || len(r.shelf.arrivals()) != 1 {
 		t.Fatalf("buried %d, stored %d", r.graves.count(), len(r.shelf.arrivals()))
 	}
+	slices.SortFunc(r.graves.buried, func(a, b ingress.Poison) int { return cmp.Compare(a.Sequence, b.Sequence) })
 	for i, p := range r.graves.buried {
 		if p.Sequence != uint64(i+1) || p.Source != "etl" || p.Stream != "LOADS" || p.Hint == "" || len(p.Body) == 0 || p.Header.Get("X-Number") != fmt.Sprint(i) { //nolint:gosec // a few
 			t.Errorf("buried %+v", p)

@@ -69,14 +69,14 @@ func TestDirectRunIsPlannedFromItsEvent(t *testing.T) {
 	set := compiled(t, "- {name: r, on: etl, app: sales, do: [reload]}", names)
 	for data, want := range map[string]string{
 		`{"do":[{"reload":{"app":"sales"}}],"priority":"high"}`:        "",
-		`{"app":"sales","do":["reload"],"gather":"none"}`:              "",
+		`{"app":"sales","do":["reload"],"priority":"normal"}`:          "",
 		`{"do":[{"reload":{"app":"finance"}}]}`:                        "source dbt may not reload app",
 		`{"app":"sales","do":["publish"]}`:                             "source dbt may not publish",
 		`{"do":["reload"]}`:                                            "app is missing",
 		`{"do":["relaod"],"app":"sales"}`:                              `unknown action "relaod"`,
 		`{"do":[]}`:                                                    "do",
 		`{"tenant":"nowhere","app":"sales","do":["reload"]}`:           `unknown tenant "nowhere"`,
-		`{"name":"r","app":"sales","do":["reload"]}`:                   "no name, on or when",
+		`{"name":"r","app":"sales","do":["reload"]}`:                   "no name, on, when or gather",
 		`{"app":"sales","do":[{"reload":{"app":"${data.what.not}"}}]}`: "what",
 		`7`:    "direct run",
 		`null`: "do",

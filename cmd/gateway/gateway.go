@@ -76,7 +76,7 @@ func (g *gateway) assemble(ctx context.Context, b *broker.Broker) (*session, err
 	p := &session{broker: b, log: g.log, revisions: revisions}
 	p.reload = func(ctx context.Context) error { return g.follow(ctx, p) }
 	dead := events.NewDeadLetters(js, names.Dead, names.DeadSubject)
-	door := ingress.Config{Append: journal.Append, Bury: burial(dead), Proxies: g.cfg.Proxies, Registerer: registry, Log: g.log}
+	door := ingress.Config{Append: journal.Append, Bury: burial(dead), Runs: runsOf(ledger, journal), Proxies: g.cfg.Proxies, Registerer: registry, Log: g.log}
 	if err := g.openDoor(p, door, revision.Number); err != nil {
 		return nil, err
 	}

@@ -128,6 +128,7 @@ tenants:
 sources:
   jobs: {verify: bearer, secret: env:TEST_HOOK}
   etl: {nats: {subject: "etl.*.done"}}
+  runs: {verify: bearer, secret: env:TEST_HOOK, allow: {actions: [reload]}}
 rules:
 `+rules, values)
 	if err := os.WriteFile(s.config, []byte(text), 0o600); err != nil {

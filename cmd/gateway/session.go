@@ -67,6 +67,11 @@ func (g *gateway) openFront() (*front, error) {
 		}
 		closed(w)
 	}), g.log)
+	f.senders.RegisterOnShutdown(func() {
+		if s := f.current.Load(); s != nil {
+			s.ingress.StopWaiting()
+		}
+	})
 	if f.certificate = g.certificate; f.certificate != nil {
 		f.senders.TLSConfig = f.certificate.config()
 	}
