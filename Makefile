@@ -17,7 +17,8 @@ check: ## everything that has to hold before a change lands
 chart: ## the chart, the unit and the compose file, and the program run as they say
 	.ci/deploy
 
-docs: ## the chart's README, from its values
+docs: ## what of the chart is made of other files: the schema of its values, its README
+	go -C deploy/test test -run GatewaysOwnSchema . -update
 	$$(go -C .ci/tools-deploy tool -n helm-docs) -c deploy/helm -s file
 
 build: ## dist/gateway for this machine

@@ -44,7 +44,7 @@ func TestConfigIsHeldAgainstTheGatewaysOwnSchema(t *testing.T) {
 		return
 	}
 	if !bytes.Equal(text, want) {
-		t.Errorf("%s is not made of %s; write it anew: go -C deploy/test test -run GatewaysOwnSchema . -update", valuesSchema, configSchema)
+		t.Errorf("%s is not made of %s; write it anew: make docs", valuesSchema, configSchema)
 	}
 }
 
