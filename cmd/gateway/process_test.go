@@ -102,6 +102,15 @@ type site struct {
 
 func newSite(t *testing.T, rules string, simArgs ...string) *site {
 	t.Helper()
+	return newSiteOn(t, `
+  data_dir: "{{data}}"
+  listen: "127.0.0.1:0"
+  users: [{name: etl, secret: env:TEST_ETL, publish: ["etl.>"], subscribe: ["qlik.events.>"]}]`, rules, simArgs...)
+}
+
+// newSiteOn makes a site on a broker of the test's choice.
+func newSiteOn(t *testing.T, broker, rules string, simArgs ...string) *site {
+	t.Helper()
 	s := &site{t: t}
 	tenant := start(t, append([]string{"sim", "--json", "--api-key", testSecret, "--seed", "1"}, simArgs...)...)
 	var known struct {
@@ -119,10 +128,7 @@ func newSite(t *testing.T, rules string, simArgs ...string) *site {
 	text := fill(`
 http: {addr: "127.0.0.1:0"}
 console: {addr: "127.0.0.1:0"}
-broker:
-  data_dir: "{{data}}"
-  listen: "127.0.0.1:0"
-  users: [{name: etl, secret: env:TEST_ETL, publish: ["etl.>"], subscribe: ["qlik.events.>"]}]
+broker:`+broker+`
 tenants:
   acme: {url: "{{url}}", dialect: openapi, api_key: "{{key}}", breaker: {failures: 5, over: 30s, open: 1s}}
 sources:
