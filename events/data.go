@@ -96,3 +96,17 @@ type TenantData struct {
 	Since  time.Time `json:"since,omitzero"`    // when it was opened or held
 	Probe  time.Time `json:"probe_at,omitzero"` // when the tenant is asked again
 }
+
+// SubscriptionData is the data of subscription.* outcomes.
+type SubscriptionData struct {
+	Subscription string    `json:"subscription"`
+	Host         string    `json:"host"` // where it is told
+	Reason       Reason    `json:"reason"`
+	Error        string    `json:"error,omitempty"` // the newest failure
+	Since        time.Time `json:"since,omitzero"`  // no success since then
+	Failures     int       `json:"failures,omitempty"`
+	DisabledAt   time.Time `json:"disabled_at,omitzero"` // of warned: when it will be if nothing changes
+	First        uint64    `json:"first,omitempty"`      // of gap: the first sequence that is gone
+	Last         uint64    `json:"last,omitempty"`       // and the last
+	Missing      uint64    `json:"missing,omitempty"`    // how many outcomes are gone at most: not all need have been wanted
+}

@@ -75,6 +75,11 @@ func sample(kind events.Kind) any {
 		return events.RunData{Work: work, State: kind.Participle(), Steps: steps, Opened: moment, Started: moment, Ended: moment}
 	case events.TenantData:
 		return events.TenantData{Tenant: "acme", Reason: events.ReasonServerError, Error: "503", Since: moment, Probe: moment}
+	case events.SubscriptionData:
+		return events.SubscriptionData{
+			Subscription: "alerts", Host: "hooks.example.com", Reason: events.ReasonServerError, Error: "answered 503",
+			Since: moment, Failures: 7, DisabledAt: moment, First: 5, Last: 9, Missing: 5,
+		}
 	}
 	return nil
 }
@@ -95,6 +100,9 @@ func bare(kind events.Kind) any {
 			work.Reason = events.ReasonDeadline
 		}
 		return events.RunData{Work: work, State: kind.Participle(), Steps: []events.StepState{}}
+	}
+	if kind.Schema == "subscription" {
+		return events.SubscriptionData{Subscription: "alerts", Host: "hooks.example.com", Reason: events.ReasonGone}
 	}
 	return events.TenantData{Tenant: "acme"}
 }

@@ -95,11 +95,12 @@ func (o Outcome) subject() string {
 	return strings.Join([]string{Token(o.Tenant), noun, participle, Token(o.Key)}, ".")
 }
 
-// CloudEvent returns the outcome as it is told, of source `<source>/<tenant>`.
+// CloudEvent returns the outcome as it is told, of source `<source>/<tenant>`, or
+// `<source>` when it is about no tenant.
 func (o Outcome) CloudEvent(source string) (cloudevents.Event, error) {
 	event := cloudevents.New(cloudevents.CloudEventsVersionV1)
 	event.SetID(o.ID)
-	event.SetSource(source + "/" + o.Tenant)
+	event.SetSource(strings.TrimSuffix(source+"/"+o.Tenant, "/"))
 	event.SetType(o.Type)
 	if o.Subject != "" {
 		event.SetSubject(o.Subject)

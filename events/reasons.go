@@ -38,6 +38,16 @@ const (
 	ReasonTenantDropped Reason = "tenant_dropped" // an operator dropped its tenant before it was taken up
 )
 
+// Why a subscription is not told, or not yet.
+const (
+	ReasonGone             Reason = "gone"              // the subscriber answered 410: it wants no more
+	ReasonRefused          Reason = "refused"           // the subscriber answered 3xx or 4xx
+	ReasonForbiddenAddress Reason = "forbidden_address" // its address is not a public one
+	ReasonNotValidated     Reason = "not_validated"     // it did not say that it wants events
+	ReasonFailing          Reason = "failing"           // it failed for too long
+	ReasonExpired          Reason = "expired"           // outcomes were kept no longer
+)
+
 // Reasons lists every reason there is.
 func Reasons() []Reason {
 	return []Reason{
@@ -47,5 +57,6 @@ func Reasons() []Reason {
 		ReasonUnauthorized, ReasonForbidden, ReasonFrequencyQuota, ReasonNotFound, ReasonConflict, ReasonPending,
 		ReasonRateLimited, ReasonServerError, ReasonTimeout, ReasonTransport, ReasonBreakerOpen, ReasonStalled,
 		ReasonShutdown, ReasonUndecodable, ReasonRuleRemoved,
+		ReasonGone, ReasonRefused, ReasonForbiddenAddress, ReasonNotValidated, ReasonFailing, ReasonExpired,
 	}
 }

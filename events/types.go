@@ -30,6 +30,10 @@ const (
 	TypeBreakerClosed       = TypePrefix + "breaker.closed"
 	TypeTenantHeld          = TypePrefix + "tenant.held"
 	TypeTenantReleased      = TypePrefix + "tenant.released"
+
+	TypeSubscriptionWarned   = TypePrefix + "subscription.warned"
+	TypeSubscriptionDisabled = TypePrefix + "subscription.disabled"
+	TypeSubscriptionGap      = TypePrefix + "subscription.gap"
 )
 
 // A Kind is one type of event that the gateway publishes.
@@ -37,7 +41,7 @@ type Kind struct {
 	Type     string // the CloudEvents type
 	Schema   string // name of the JSON Schema of its data, one of schemas.Events
 	Data     any    // zero value of the Go type of its data
-	Key      string // what the last token of its subject is: app, run, or "" for none
+	Key      string // what the last token of its subject is: app, run, subscription, or "" for none
 	Progress bool   // tells that something goes on, not how it ended
 	When     string // when it is sent
 }
@@ -81,6 +85,9 @@ func Catalog() []Kind {
 		{TypeBreakerClosed, "tenant", TenantData{}, "", false, "Qlik answers again: waiting calls go out"},
 		{TypeTenantHeld, "tenant", TenantData{}, "", false, "Qlik refuses the gateway's credentials: calls wait, nothing is lost"},
 		{TypeTenantReleased, "tenant", TenantData{}, "", false, "Qlik accepts the gateway's credentials again"},
+		{TypeSubscriptionWarned, "subscription", SubscriptionData{}, "subscription", false, "deliveries over HTTP fail, and the subscription will be disabled if they go on failing"},
+		{TypeSubscriptionDisabled, "subscription", SubscriptionData{}, "subscription", false, "nothing is delivered over HTTP until somebody enables the subscription: it answered 410, or failed for too long"},
+		{TypeSubscriptionGap, "subscription", SubscriptionData{}, "subscription", false, "outcomes were kept no longer before they could be delivered"},
 	}
 }
 

@@ -1,0 +1,244 @@
+package events
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/sony/gobreaker/v2"
+)
+
+const (
+	warnings         = 2 // before a subscription is disabled, at even intervals
+	leastFailures    = 5 // that disable it, however long it took
+	fullJitterBeyond = 2 // a wait is between a half of its length and all of it
+)
+
+// errNoAnswer marks tries that say nothing about the subscriber's health.
+var errNoAnswer = errors.New("the subscriber was not asked")
+
+// An attempt is one try to deliver an outcome.
+type attempt struct {
+	answer
+	lane     *lane
+	sequence uint64
+	number   int    // of tries so far
+	id, kind string // of the event
+	took     time.Duration
+	report   func(error) // to the breaker
+	broken   error       // the broker could not be read
+}
+
+// start begins a try. Its end comes back on t.tried.
+func (t *tenure) start(ctx context.Context, l *lane, report func(error)) {
+	a := attempt{lane: l, sequence: l.waiting[0], number: l.attempts, report: report}
+	validated := t.state.Validated || !t.to.asked()
+	t.flying++
+	go func() {
+		t.try(ctx, &a, validated)
+		t.tried <- a
+	}()
+}
+
+// try reads the outcome and delivers it, once the subscriber said that it wants any.
+func (t *tenure) try(ctx context.Context, a *attempt, validated bool) {
+	began := time.Now()
+	defer func() { a.took = time.Since(began) }()
+	msg, err := t.stream.GetMsg(ctx, a.sequence)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		a.reason = ReasonExpired
+		return
+	}
+	if err != nil {
+		a.broken = classify("read outcome", err)
+		return
+	}
+	event, err := DecodeStructured(msg.Data)
+	if err != nil {
+		a.reason, a.err = ReasonUndecodable, err
+		return
+	}
+	a.id, a.kind = event.ID(), event.Type()
+	var agreed *consent
+	if !validated {
+		if a.answer = t.courier.ask(ctx); a.reason != "" {
+			return
+		}
+		agreed = a.consent
+	}
+	a.answer = t.courier.deliver(ctx, event, msg.Data)
+	a.consent = agreed
+}
+
+// settle takes in how a try ended.
+func (t *tenure) settle(ctx context.Context, a attempt) error {
+	t.flying--
+	t.dirty = true
+	if a.consent != nil {
+		t.state.Validated, t.state.PerMinute = true, a.consent.perMinute
+	}
+	var err error
+	var again time.Duration
+	switch {
+	case a.broken != nil:
+		a.report(errNoAnswer)
+		t.queue.again(a.lane, time.Time{})
+		return a.broken
+	case a.reason == ReasonExpired:
+		a.report(errNoAnswer)
+		t.queue.done(a.lane)
+		return t.expired(ctx, a.sequence)
+	case a.reason == ReasonShutdown:
+		a.report(errNoAnswer)
+		t.queue.again(a.lane, time.Time{})
+	case a.reason == "":
+		a.report(nil)
+		t.queue.done(a.lane)
+		t.state.succeeded()
+	default:
+		if a.dislikesThis() {
+			a.report(nil)
+		} else {
+			a.report(a.err)
+		}
+		again = max(t.backoff(a.number), a.retryAfter)
+		t.queue.again(a.lane, time.Now().Add(again))
+		if a.retryAfter > 0 {
+			t.notBefore = later(t.notBefore, time.Now().Add(a.retryAfter))
+		}
+		err = t.failed(ctx, a)
+	}
+	t.note(a, again)
+	return err
+}
+
+// dislikesThis reports whether the answer is about this outcome and not about the
+// subscriber's health.
+func (a attempt) dislikesThis() bool {
+	return a.reason == ReasonUndecodable || slices.Contains([]int{
+		http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity,
+	}, a.status)
+}
+
+// backoff returns the wait after so many tries: it doubles, with jitter.
+func (t *tenure) backoff(attempts int) time.Duration {
+	wait := t.cfg.Pace.Cap
+	if shift := attempts - 1; shift < 32 && t.cfg.Pace.Base<<shift > 0 {
+		wait = min(wait, t.cfg.Pace.Base<<shift)
+	}
+	return wait/fullJitterBeyond + rand.N(wait/fullJitterBeyond+1)
+}
+
+// failed counts a failure, and warns or disables the subscription when it has gone
+// on for long.
+func (t *tenure) failed(ctx context.Context, a attempt) error {
+	now := time.Now()
+	t.state.Failures++
+	t.state.Error = a.err.Error()
+	if t.state.FailingSince.IsZero() {
+		t.state.FailingSince = now
+	}
+	lasted := now.Sub(t.state.FailingSince)
+	switch {
+	case t.state.Disabled != "":
+		return nil
+	case a.reason == ReasonGone:
+		return t.disable(ctx, ReasonGone)
+	case t.state.Warnings < warnings && lasted >= t.to.DisableAfter*time.Duration(t.state.Warnings+1)/(warnings+1):
+		t.state.Warnings++
+		data := t.data(a.reason)
+		data.DisabledAt = t.state.FailingSince.Add(t.to.DisableAfter)
+		return t.tell(ctx, TypeSubscriptionWarned, strconv.Itoa(t.state.Warnings), data)
+	case lasted >= t.to.DisableAfter && t.state.Failures >= leastFailures: // never without the warnings
+		return t.disable(ctx, ReasonFailing)
+	}
+	return nil
+}
+
+// disable stops deliveries until somebody enables the subscription. Outcomes are
+// kept meanwhile, as long as their stream keeps them.
+func (t *tenure) disable(ctx context.Context, reason Reason) error {
+	t.state.Disabled, t.state.DisabledSince = reason, time.Now()
+	if err := t.tell(ctx, TypeSubscriptionDisabled, "", t.data(reason)); err != nil {
+		return err
+	}
+	t.cfg.Metrics.enabled(t.to.Name, false)
+	return t.save(ctx)
+}
+
+// expired says that outcomes that waited are gone, the one of this sequence among
+// them.
+func (t *tenure) expired(ctx context.Context, sequence uint64) error {
+	stream, err := t.cfg.States.look(ctx)
+	if err != nil {
+		return err
+	}
+	gone := append(t.queue.below(stream.CachedInfo().State.FirstSeq), sequence)
+	slices.Sort(gone)
+	return t.gap(ctx, gone[0], gone[len(gone)-1], uint64(len(gone)))
+}
+
+// gap tells that outcomes from one sequence to another are gone undelivered.
+func (t *tenure) gap(ctx context.Context, first, last, missing uint64) error {
+	data := t.data(ReasonExpired)
+	data.First, data.Last, data.Missing = first, last, missing
+	t.cfg.Metrics.missed(t.to.Name, missing)
+	t.dirty = true
+	return t.tell(ctx, TypeSubscriptionGap, fmt.Sprintf("%d-%d", first, last), data)
+}
+
+func (t *tenure) data(reason Reason) SubscriptionData {
+	return SubscriptionData{
+		Subscription: t.to.Name, Host: t.to.host(), Reason: reason,
+		Error: t.state.Error, Since: t.state.FailingSince, Failures: t.state.Failures,
+	}
+}
+
+// tell publishes what happened to the subscription, under an id that is the same
+// when it is told again.
+func (t *tenure) tell(ctx context.Context, kind, part string, data SubscriptionData) error {
+	since := cmp.Or(part, strconv.FormatInt(t.state.FailingSince.UnixMilli(), 10))
+	if kind == TypeSubscriptionWarned {
+		since = strconv.FormatInt(t.state.FailingSince.UnixMilli(), 10) + "-" + part
+	}
+	outcome, err := NewOutcome(Head{
+		ID: "subscription/" + t.to.Name + "/" + kind[len(TypePrefix+"subscription."):] + "/" + since, Type: kind,
+		Subject: "subscriptions/" + t.to.Name, Key: t.to.Name, Time: time.Now(),
+	}, data)
+	if err != nil {
+		return err
+	}
+	t.log.Warn().Str("hop", "deliver").Str("type", kind).Str("reason", string(data.Reason)).Str("error", data.Error).
+		Uint64("missing", data.Missing).Msg("told about the subscription")
+	return t.cfg.Publisher.Publish(ctx, outcome)
+}
+
+// broke is told of the breaker's changes. The breaker's lock is held.
+func (t *tenure) broke(from, to gobreaker.State) {
+	t.cfg.Metrics.breaker(t.to.Name, to != gobreaker.StateClosed)
+	switch to {
+	case gobreaker.StateOpen:
+		t.openUntil = time.Now().Add(t.cfg.Pace.Open)
+	case gobreaker.StateClosed:
+		t.queue.hurry() // it is well again: nothing need wait longer
+	}
+	t.log.Info().Str("hop", "deliver").Str("from", from.String()).Str("to", to.String()).Msg("breaker of the subscription")
+}
+
+// note writes the one line about a try.
+func (t *tenure) note(a attempt, again time.Duration) {
+	t.cfg.Metrics.tried(t.to.Name, a.reason, a.took)
+	line := t.log.Info()
+	if a.reason != "" {
+		line = t.log.Warn().Err(a.err).Str("reason", string(a.reason)).Dur("again_in", again)
+	}
+	line.Str("hop", "deliver").Str("event_id", a.id).Str("type", a.kind).Uint64("sequence", a.sequence).
+		Int("attempt", a.number).Int("status", a.status).Dur("took", a.took).Msg("delivery")
+}
