@@ -1,0 +1,169 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/qlikgateway/gateway/bridge/rules"
+	"github.com/qlikgateway/gateway/events"
+)
+
+// newExplainCommand returns `gateway explain`.
+func newExplainCommand() *cobra.Command {
+	var path, source string
+	var headers []string
+	var asJSON bool
+	command := &cobra.Command{
+		Use:   "explain EVENT",
+		Short: "Say which rules an event would match, why others not, and what would be done",
+		Long: "EVENT is a file (- for standard input): what a sender would post to a source (--source), or a CloudEvent in the JSON\n" +
+			"format, whose attribute gatewaysource, or else source, names the configured source. Nothing is sent or stored.",
+		Example: "  gateway explain --config gateway.yaml --source dbt dbt-run.json\n  gateway explain --config gateway.yaml event.json",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(command *cobra.Command, args []string) error {
+			cfg, problems := loadConfig(path)
+			if cfg == nil {
+				return fmt.Errorf("%s has %s; gateway check says which", path, count(mistakes(problems), "mistake"))
+			}
+			arrivals, err := sample{source: source, headers: headers, file: args[0]}.read(cfg, command.InOrStdin())
+			if err != nil {
+				return err
+			}
+			for _, arrival := range arrivals {
+				if err := explain(command.OutOrStdout(), cfg.Rules, arrival, asJSON); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+	command.Flags().StringVarP(&path, "config", "c", "gateway.yaml", "configuration file")
+	command.Flags().StringVar(&source, "source", "", "the configured source that would be posted to; empty for a CloudEvent that says it")
+	command.Flags().StringArrayVar(&headers, "header", nil, `a header of the delivery, as "Name: value"; may be given several times`)
+	command.Flags().BoolVar(&asJSON, "json", false, "print one JSON object for each event")
+	return command
+}
+
+// A sample is a delivery to try rules on.
+type sample struct {
+	source  string
+	headers []string
+	file    string // - for standard input
+	body    []byte // instead of file
+}
+
+// read makes of the sample what the gateway would make of the delivery.
+func (s sample) read(cfg *config, stdin io.Reader) ([]events.Arrival, error) {
+	body, err := s.body, error(nil)
+	switch {
+	case body != nil:
+	case s.file == "-":
+		body, err = io.ReadAll(stdin)
+	default:
+		body, err = os.ReadFile(s.file)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read event: %w", err)
+	}
+	if s.source == "" {
+		return cloudEvent(body)
+	}
+	header := http.Header{"Content-Type": {"application/json"}}
+	for _, line := range s.headers {
+		name, value, ok := strings.Cut(line, ":")
+		if !ok {
+			return nil, fmt.Errorf(`header %q: expected "Name: value"`, line)
+		}
+		header.Set(strings.TrimSpace(name), strings.TrimSpace(value))
+	}
+	return cfg.Sources.Understand(s.source, header, body)
+}
+
+// cloudEvent reads an event that says which configured source it came through.
+func cloudEvent(body []byte) ([]events.Arrival, error) {
+	event, err := events.DecodeStructured(body)
+	if err != nil {
+		return nil, fmt.Errorf("read CloudEvent (or name the source with --source): %w", err)
+	}
+	source, ok := event.Extensions()["gatewaysource"].(string)
+	if !ok {
+		source = event.Source()
+	}
+	return []events.Arrival{{Source: source, Event: event, Raw: body}}, nil
+}
+
+// explain prints what the rules make of one event.
+func explain(out io.Writer, set *rules.Set, arrival events.Arrival, asJSON bool) error {
+	view := arrival.View()
+	explanations := set.Explain(view)
+	if asJSON {
+		return json.NewEncoder(out).Encode(struct {
+			ID     string              `json:"id"`
+			Type   string              `json:"type"`
+			Source string              `json:"source"` // configured source
+			Facts  rules.Facts         `json:"facts"`
+			Rules  []rules.Explanation `json:"rules"`
+		}{view.ID, view.Type, view.GatewaySource, view.Facts, explanations})
+	}
+	var text strings.Builder
+	fmt.Fprintf(&text, "event %s, type %s, of source %s\n", view.ID, view.Type, view.GatewaySource)
+	if facts := view.Facts; facts != (rules.Facts{}) {
+		fmt.Fprintf(&text, "      outcome %s, job %q (%s), run %s\n", facts.Outcome, facts.Job, facts.JobID, facts.RunID)
+	}
+	for _, e := range explanations {
+		text.WriteString(explained(e))
+	}
+	if len(explanations) == 0 {
+		text.WriteString("no rules are configured\n")
+	}
+	_, err := io.WriteString(out, text.String())
+	return err
+}
+
+// explained says in words what one rule makes of the event.
+func explained(e rules.Explanation) string {
+	switch {
+	case !e.Matches:
+		return fmt.Sprintf("no    %s: %s\n", e.Rule, e.Why)
+	case e.Error != "":
+		return fmt.Sprintf("dead  %s matches, but cannot be planned: %s\n", e.Rule, e.Error)
+	}
+	text := fmt.Sprintf("yes   %s, tenant %s: %s\n", e.Rule, e.Tenant, when(e.Plan.Gather))
+	for i, step := range e.Plan.Steps {
+		text += fmt.Sprintf("      %d. %s\n", i+1, describe(step))
+	}
+	return text
+}
+
+// when says when a run starts.
+func when(gather rules.Gather) string {
+	switch {
+	case gather.None:
+		return "at once, a run of its own"
+	case gather.Quiet == 0 && gather.Max == 0:
+		return "at once"
+	case gather.Max == 0:
+		return "when nothing new came for " + gather.Quiet.String()
+	}
+	return fmt.Sprintf("when nothing new came for %s, at most %s after the first", gather.Quiet, gather.Max)
+}
+
+// describe says what a step would ask of Qlik.
+func describe(step rules.Step) string {
+	args, err := json.Marshal(step.Args)
+	if err != nil {
+		return errors.Join(err).Error()
+	}
+	text := fmt.Sprintf("%s %s", step.Action, args)
+	for name, template := range step.Late {
+		text += fmt.Sprintf(", %s = %s once it is known", name, template)
+	}
+	return text
+}

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestExplainSaysWhatEveryRuleMakesOfAnEvent(t *testing.T) {
+	folder := t.TempDir()
+	t.Setenv("EXPLAIN_SECRET", testSecret)
+	config, event := filepath.Join(folder, "gateway.yaml"), filepath.Join(folder, "dbt.json")
+	for path, text := range map[string]string{
+		config: `
+tenants: {acme: {url: "http://127.0.0.1:9", api_key: env:EXPLAIN_SECRET}}
+apps: {sales: {id: 8ee2a60d-062c-47e4-8d0a-88b6df20f88f, publish: {space: 79264304a1fe8050f02c5651}}}
+sources: {dbt: {preset: dbt-cloud, secret: env:EXPLAIN_SECRET}, etl: {nats: {subject: etl.done}}}
+rules:
+  - {name: a, on: dbt, app: sales, gather: {quiet: 30s, max: 5m}, do: [{reload: {variables: {R: "${run_id}"}}}, publish]}
+  - {name: b, on: dbt, when: 'data.nope == 1', app: sales, do: [reload]}
+  - {name: c, on: etl, app: sales, do: [reload]}
+  - {name: d, on: dbt, when: 'job == "x"', app: sales, do: [reload]}
+`,
+		event: fill(demoDbt, map[string]string{"id": "77", "time": "2026-11-23T00:00:00Z", "status": "Success", "code": "10"}),
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var out, errOut strings.Builder
+	if code := execute([]string{"explain", "--config", config, "--source", "dbt", event}, &out, &errOut); code != exitDone {
+		t.Fatalf("exit code %d: %s", code, errOut.String())
+	}
+	want := `event wev_77, type com.getdbt.job.run.completed, of source dbt
+      outcome succeeded, job "Daily build" (123), run 77
+yes   a, tenant acme: when nothing new came for 30s, at most 5m0s after the first
+      1. reload {"app":"8ee2a60d-062c-47e4-8d0a-88b6df20f88f","variables":{"R":"77"}}
+      2. publish {"app":"8ee2a60d-062c-47e4-8d0a-88b6df20f88f","space":"79264304a1fe8050f02c5651"}
+no    b: the event has no nope
+no    c: it looks at other sources
+no    d: when is false
+`
+	if out.String() != want {
+		t.Errorf("got:\n%s\nwant:\n%s", out.String(), want)
+	}
+	if code := execute([]string{"explain", "--config", config, "--source", "nobody", event}, &out, &errOut); code != exitFailed {
+		t.Errorf("an unknown source ends with %d, want %d", code, exitFailed)
+	}
+}
