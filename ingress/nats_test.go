@@ -264,3 +264,34 @@ func TestStoppingFinishesTheMessagesInHand(t *testing.T) {
 		t.Errorf("%d of 5 messages stored", stored)
 	}
 }
+
+func TestRunsAreAskedForOverNATS(t *testing.T) {
+	t.Parallel()
+	d := opened(t, func(c *ingress.Config) {
+		c.Runs.ID = func(_ context.Context, _ uint64, tenant string) (string, error) { return "run-of-" + tenant, nil }
+	})
+	definitions := append(sources(), ingress.Source{Name: "runs", NATS: &ingress.Subject{Subject: "qlik.run.*"}})
+	d.Set(live(t, definitions, 2))
+	w := listening(t, d)
+	w.heard(t, "qlik.run.acme", 1)
+	body := `{"do":[{"reload":{"app":"2f1c6e0a-0b1c-4d2e-8f3a-4b5c6d7e8f90"}}]}`
+	if r := w.ask(t, "qlik.run.acme", body, "Idempotency-Key: k1"); r.Run != "run-of-acme" || r.Duplicate {
+		t.Errorf("answered %s", r.raw)
+	}
+	if r := w.ask(t, "qlik.run.acme", body, "Idempotency-Key: k1"); !r.Duplicate {
+		t.Errorf("the same key: %s", r.raw)
+	}
+	for subject, body := range map[string]string{
+		"qlik.run.nowhere": body,
+		"qlik.run.umbra":   strings.Replace(body, "{", `{"tenant":"acme",`, 1),
+		"qlik.run.acme":    `{"do":["relaod"]}`,
+	} {
+		if r := w.ask(t, subject, body); r.Status != 400 {
+			t.Errorf("%s %s: answered %s", subject, body, r.raw)
+		}
+	}
+	stored := d.shelf.arrivals()
+	if len(stored) != 1 || stored[0].Event.Type() != ingress.TypeRunRequested || d.shelf.targets[0][0].Tenant != "acme" || d.shelf.targets[0][0].Rules[0] != "direct" {
+		t.Errorf("stored %v for %v", stored, d.shelf.targets)
+	}
+}
