@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/qlikgateway/gateway/events/broker"
 	"github.com/qlikgateway/gateway/ingress"
 )
 
@@ -20,14 +21,24 @@ func (r *reader) sources() []ingress.Source {
 			Secrets: r.secrets(w.Secret, "sources", name, "secret"), Origins: w.Origins, Rate: r.rate(w.Rate, "sources", name, "rate"),
 		}
 		if w.NATS != nil {
-			source.NATS = &ingress.Subject{Subject: w.NATS.Subject, Queue: w.NATS.Queue, Stream: w.NATS.Stream, Durable: w.NATS.Durable}
-			if w.NATS.Stream != "" && r.written.Broker.URL == "" {
-				r.report("people have no streams on the embedded server; it reads streams of an external one (broker.url)", "sources", name, "nats", "stream")
-			}
+			source.NATS = r.subject(name, w.NATS)
 		}
 		sources = append(sources, source)
 	}
 	return sources
+}
+
+// subject is where a source listens on NATS. Its queue group belongs to the
+// installation, so that nobody else may join it.
+func (r *reader) subject(name string, w *writtenNATS) *ingress.Subject {
+	subject := &ingress.Subject{Subject: w.Subject, Queue: w.Queue, Stream: w.Stream, Durable: w.Durable}
+	if w.Stream == "" && w.Queue == "" {
+		subject.Queue = broker.NamesFor(r.written.Broker.Prefix).Queue + "." + name
+	}
+	if w.Stream != "" && r.written.Broker.URL == "" {
+		r.report("people have no streams on the embedded server; it reads streams of an external one (broker.url)", "sources", name, "nats", "stream")
+	}
+	return subject
 }
 
 // rate reads a number per duration; nothing written = no limit.

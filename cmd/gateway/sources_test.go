@@ -51,3 +51,23 @@ func TestMistakesInWaysToProveAreToldWithTheirPlace(t *testing.T) {
 		}
 	}
 }
+
+func TestQueueGroupsAreTheInstallationsOwn(t *testing.T) {
+	t.Parallel()
+	for prefix, want := range map[string]string{"": "gateway.etl", "STAGING": "staging.etl"} {
+		w := written{}
+		w.Broker.Prefix = prefix
+		r := &reader{written: w}
+		if got := r.subject("etl", &writtenNATS{Subject: "etl.>"}).Queue; got != want {
+			t.Errorf("prefix %q: queue group %s, want %s", prefix, got, want)
+		}
+	}
+	c, problems := parseConfig("gateway.yaml", []byte(tenant+"sources: {x: {nats: {subject: 'a.>', stream: LOADS}}}"), environment)
+	if got := lines(problems); c != nil || !strings.Contains(got, "sources.x.nats.stream: people have no streams on the embedded server") {
+		t.Errorf("got:\n%s", got)
+	}
+	text := tenant + "broker: {url: 'nats://nats:4222'}\nsources: {x: {nats: {subject: 'a.>', stream: LOADS}}}"
+	if c, problems := parseConfig("gateway.yaml", []byte(text), environment); c == nil {
+		t.Errorf("got:\n%s", lines(problems))
+	}
+}
