@@ -45,8 +45,10 @@ func (s *Scheduler) Admit(now time.Time, cause Cause, plan rules.Plan) (id strin
 	return t.run.ID, opened
 }
 
-// gatherKey tells apart the runs that events may join.
-func gatherKey(plan rules.Plan) string { return plan.Rule + "\x00" + plan.Key }
+// A gathering tells apart the runs that events may join.
+type gathering struct{ rule, key string }
+
+func gatherKey(plan rules.Plan) gathering { return gathering{plan.Rule, plan.Key} }
 
 // closeGathering lets no further event join a run.
 func (s *Scheduler) closeGathering(t *task) {
