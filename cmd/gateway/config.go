@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/qlikgateway/gateway/bridge/rules"
+	"github.com/qlikgateway/gateway/events"
 	"github.com/qlikgateway/gateway/events/broker"
 	"github.com/qlikgateway/gateway/ingress"
 	"github.com/qlikgateway/gateway/qlik"
@@ -27,6 +28,8 @@ type config struct {
 	Tenants     map[string]tenantConfig
 	Sources     *ingress.Sources
 	Rules       *rules.Set
+
+	Subscriptions []events.Subscription // in the order of the file
 
 	SourceNames []string // in the order of the alphabet
 	RuleNames   []string // in the order of the file

@@ -96,6 +96,9 @@ func (g *gateway) assemble(ctx context.Context, b *broker.Broker) (*session, err
 			p.dispatchers = append(p.dispatchers, dispatcher)
 		}
 	}
+	if p.tellers, err = g.openTellers(ctx, b, shared, registry); err != nil {
+		return nil, err
+	}
 	p.operators = console.New(console.Config{
 		Ledger: ledger, Desk: desk, Metrics: registry, Ready: p.ready,
 		Version: currentBuild().Version, Log: g.log,

@@ -100,6 +100,10 @@ func (g *gateway) reload(ctx context.Context, s *session) error {
 			return err
 		}
 	}
+	subscribers, err := s.tellers.make(next.Subscriptions)
+	if err != nil {
+		return err
+	}
 	revision, err := s.revisions.Use(ctx, next.Document, next.Rules)
 	if err != nil {
 		return fmt.Errorf("record the configuration: %w", err)
@@ -108,6 +112,7 @@ func (g *gateway) reload(ctx context.Context, s *session) error {
 		g.certificate.current.Store(pair)
 	}
 	s.ingress.Set(ingress.Live{Sources: next.Sources, Rules: next.Rules, Revision: revision.Number})
+	s.tellers.replace(subscribers)
 	g.cfg = next
 	g.log.Info().Str("hop", "reload").Uint64("revision", revision.Number).Int("sources", len(next.SourceNames)).
 		Int("rules", len(next.RuleNames)).Msg("a new configuration is in force")

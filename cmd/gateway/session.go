@@ -28,6 +28,7 @@ type session struct {
 	broker      *broker.Broker
 	ingress     *ingress.Ingress
 	dispatchers []*bridge.Dispatcher
+	tellers     *tellers
 	senders     http.Handler
 	operators   http.Handler
 	revisions   *bridge.Revisions
@@ -221,6 +222,7 @@ func (s *session) serve(ctx context.Context, f *front, up func()) error {
 	for _, dispatcher := range s.dispatchers {
 		start(&doing, "dispatcher", func() error { return dispatcher.Run(do) })
 	}
+	s.tellers.start()
 	start(&listening, "reload", func() error { return s.reload(listen) })
 	start(&listening, "nats", func() error { return s.ingress.Listen(listen, s.broker.Edge()) })
 	f.current.Store(s)
@@ -243,6 +245,7 @@ func (s *session) serve(ctx context.Context, f *front, up func()) error {
 	listening.Wait()
 	stopDoing()
 	doing.Wait()
+	s.tellers.stop() // last: they tell what the dispatchers did
 	f.current.Store(nil)
 	return err
 }

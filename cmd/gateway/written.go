@@ -14,6 +14,8 @@ type written struct {
 	Apps    map[string]writtenApp    `json:"apps"`
 	Sources map[string]writtenSource `json:"sources"`
 	Rules   []rules.Definition       `json:"rules"`
+
+	Subscriptions []writtenSubscription `json:"subscriptions"`
 }
 
 type writtenHTTP struct {
