@@ -416,17 +416,25 @@ func (c *chaos) messages(b *broker.Broker, stream string) ([]jetstream.Msg, erro
 	defer cancel()
 	consumer, err := b.JetStream().OrderedConsumer(ctx, stream, jetstream.OrderedConsumerConfig{})
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("read %s: %w", stream, err)
 	}
 	info, err := consumer.Info(ctx)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("look at %s: %w", stream, err)
 	}
+	if info.NumPending == 0 {
+		return nil, nil
+	}
+	messages, err := consumer.Messages()
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", stream, err)
+	}
+	defer messages.Stop()
 	var all []jetstream.Msg
 	for range info.NumPending {
-		msg, err := consumer.Next(jetstream.FetchContext(ctx))
+		msg, err := messages.Next(jetstream.NextContext(ctx))
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("read message %d of %d of %s: %w", len(all), info.NumPending, stream, err)
 		}
 		all = append(all, msg)
 	}

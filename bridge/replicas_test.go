@@ -2,6 +2,7 @@ package bridge_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -38,8 +39,12 @@ func TestReplicasTakeOver(t *testing.T) {
 		urls = append(urls, s.ClientURL())
 	}
 	c.where = broker.Config{URL: strings.Join(urls, ","), Replicas: 3, JournalBytes: 256 << 20}
+	wires := map[*replica]*wire{}
 	for range 3 {
-		c.add(fmt.Sprintf("url: %q, replicas: 3", c.where.URL)).start()
+		w := newWire(t, urls)
+		r := c.add(fmt.Sprintf("url: %q, replicas: 3", w.url()))
+		wires[r] = w
+		r.start()
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
@@ -64,9 +69,19 @@ func TestReplicasTakeOver(t *testing.T) {
 	if err := syscall.Kill(second, syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
-	c.replicas[0].restart()
-	servers[0].Shutdown()
-	servers[0].WaitForShutdown()
+	for _, r := range c.replicas {
+		r.restart()
+	}
+	if *replicasLong {
+		cut := c.byPID(third)
+		wires[cut].cut()
+		third = c.worker(watch, third)
+		c.asked()
+		wires[cut].mend()
+	}
+	leader := c.leader(watch)
+	servers[leader].Shutdown()
+	servers[leader].WaitForShutdown()
 	c.asked()
 	began = time.Now()
 	c.byPID(third).terminate()
@@ -77,10 +92,36 @@ func TestReplicasTakeOver(t *testing.T) {
 		t.Logf("the one that worked was asked to stop; another one held the lease after %s", took.Round(time.Millisecond))
 	}
 	c.asked()
+	if *replicasLong {
+		for _, r := range c.replicas { // a rolling restart
+			if r.process != nil {
+				r.terminate()
+			}
+			r.start()
+			c.asked()
+		}
+		last = c.worker(watch, 0)
+	}
 	stop()
 	sender.Wait()
 	c.byPID(last).drain()
-	c.judge("three replicas: one killed, one stopped, one server of the cluster lost")
+	c.judge("three replicas: one killed, one stopped, the journal's leader lost, one asked to stop")
+}
+
+var replicasLong = flag.Bool("replicas.long", false, "let TestReplicasTakeOver cut one from the network and restart all in turn too")
+
+// leader returns which server leads the journal.
+func (c *chaos) leader(b *broker.Broker) int {
+	c.t.Helper()
+	stream, err := b.JetStream().Stream(c.t.Context(), b.Names().In)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	n, err := strconv.Atoi(strings.TrimPrefix(stream.CachedInfo().Cluster.Leader, "n"))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return n
 }
 
 // restart starts the gateway unless it runs.
@@ -184,7 +225,7 @@ func natsCluster(t *testing.T) []*server.Server {
 	for i, port := range ports {
 		s, err := server.NewServer(&server.Options{
 			ServerName: fmt.Sprint("n", i), Host: "127.0.0.1", Port: server.RANDOM_PORT, Routes: routes, NoSigs: true, NoLog: true,
-			Cluster:   server.ClusterOpts{Name: "c", Host: "127.0.0.1", Port: port},
+			Cluster:   server.ClusterOpts{Name: "c", Host: "127.0.0.1", Port: port, NoAdvertise: true},
 			JetStream: true, StoreDir: t.TempDir(), SyncAlways: true, JetStreamMaxStore: 2 << 30,
 		})
 		if err != nil {
