@@ -115,7 +115,7 @@ func (t *term) rulesAt(ctx context.Context, revision uint64, rule string) (*rule
 	if revision == current.Number {
 		return current.Rules, nil
 	}
-	if revision < current.Number && !current.Rules.Has(rule) {
+	if revision < current.Number && rule != rules.DirectRule && !current.Rules.Has(rule) {
 		return nil, fmt.Errorf("rule %s: %w", rule, rules.ErrNoRule)
 	}
 	var set *rules.Set

@@ -55,13 +55,17 @@ func (r Replayer) prepare(entry events.Entry, rule, replay string) (Replayed, re
 		told.Result, told.Error = ReplayUndecodable, err.Error()
 		return told, repeat{}
 	}
-	return r.route(told, arrival, rule)
+	return r.route(told, arrival, entry.Rules, rule)
 }
 
 // route finds the rules in force that take the event and can make a plan of it.
-func (r Replayer) route(told Replayed, arrival events.Arrival, rule string) (Replayed, repeat) {
+// An event that asked for a run without a rule asks for it again.
+func (r Replayer) route(told Replayed, arrival events.Arrival, had []string, rule string) (Replayed, repeat) {
 	current, view := r.Revisions.Current(), arrival.View()
 	routing := current.Rules.Route(view)
+	if slices.Contains(had, rules.DirectRule) {
+		routing = rules.Routing{Matches: []rules.Match{{Tenant: told.Tenant, Rule: rules.DirectRule}}}
+	}
 	again := repeat{arrival: arrival, revision: current.Number}
 	told.Result, told.Error = ReplayNoMatch, unmatched(current, routing, rule)
 	for _, match := range routing.Matches {

@@ -19,12 +19,13 @@ import (
 
 // Config is what the console shows.
 type Config struct {
-	Ledger  *bridge.Ledger
-	Desk    *bridge.Desk // where orders are given
-	Metrics prometheus.Gatherer
-	Ready   func(context.Context) error // nil while webhooks can be taken; Qlik's health is no part of it
-	Version string
-	Log     zerolog.Logger
+	Ledger   *bridge.Ledger
+	Desk     *bridge.Desk    // where orders are given
+	Replayer bridge.Replayer // its dead letters are shown too
+	Metrics  prometheus.Gatherer
+	Ready    func(context.Context) error // nil while webhooks can be taken; Qlik's health is no part of it
+	Version  string
+	Log      zerolog.Logger
 }
 
 // answerLimit bounds how long an answer may take to be made.
@@ -38,6 +39,10 @@ const answerLimit = 10 * time.Second
 //	GET /api/v1/runs        ?tenant= &rule= &state= &before=<run id> &limit=1..1000
 //	GET /api/v1/runs/{id}   one run with its steps and attempts
 //	POST /api/v1/runs/{id}/resolve   {"as": "succeeded|failed|retry", "app": "..."}
+//	GET /api/v1/dead        ?before=<sequence> &limit=1..1000
+//	GET, DELETE /api/v1/dead/{seq}   one dead letter with its event; drop it
+//	POST /api/v1/dead/{seq}/replay   {}
+//	POST /api/v1/replay     a bridge.ReplayQuery; answers in lines, see ReplayLine
 func New(cfg Config) http.Handler {
 	router := gin.New()
 	router.HandleMethodNotAllowed = true
@@ -46,13 +51,16 @@ func New(cfg Config) http.Handler {
 		problem(c, http.StatusInternalServerError, "internal error; see the gateway's log")
 	}))
 	router.NoRoute(func(c *gin.Context) { problem(c, http.StatusNotFound, "nothing is here; try /api/v1/runs") })
-	router.NoMethod(func(c *gin.Context) { problem(c, http.StatusMethodNotAllowed, "use GET") })
+	router.NoMethod(func(c *gin.Context) {
+		problem(c, http.StatusMethodNotAllowed, "this path does not take "+c.Request.Method)
+	})
 	router.GET("/healthz", func(c *gin.Context) { c.JSON(http.StatusOK, gin.H{"status": "ok", "version": cfg.Version}) })
 	router.GET("/readyz", cfg.readyz)
 	router.GET("/metrics", gin.WrapH(promhttp.HandlerFor(cfg.Metrics, promhttp.HandlerOpts{})))
 	router.GET("/api/v1/runs", cfg.listRuns)
 	router.GET("/api/v1/runs/:id", cfg.showRun)
 	router.POST("/api/v1/runs/:id/resolve", sameSite, cfg.resolveRun)
+	cfg.routeDead(router.Group("/api/v1"), sameSite)
 	return router
 }
 

@@ -17,11 +17,12 @@ import (
 // maxOrder bounds the body of an order.
 const maxOrder = 64 << 10
 
-// sameSite refuses what a page of another site has a browser send: such a page
-// cannot send JSON without being asked for its origin, and cannot hide it.
+// sameSite refuses what a page of another site has a browser send: such a page can
+// send neither JSON nor a DELETE without being asked for its origin, and cannot
+// hide it.
 func sameSite(c *gin.Context) {
 	media, _, err := mime.ParseMediaType(c.GetHeader("Content-Type"))
-	if err != nil || media != "application/json" {
+	if c.Request.Method != http.MethodDelete && (err != nil || media != "application/json") {
 		problem(c, http.StatusUnsupportedMediaType, "send Content-Type: application/json")
 		return
 	}

@@ -12,7 +12,6 @@ import (
 
 	"github.com/qlikgateway/gateway/bridge"
 	"github.com/qlikgateway/gateway/console"
-	"github.com/qlikgateway/gateway/events"
 	"github.com/qlikgateway/gateway/events/broker"
 	"github.com/qlikgateway/gateway/ingress"
 	"github.com/qlikgateway/gateway/qlik"
@@ -50,41 +49,33 @@ type addresses struct {
 // assemble makes the parts. Everything that can fail does so here, before anything
 // is served.
 func (g *gateway) assemble(ctx context.Context, b *broker.Broker) (*session, error) {
-	names, js := b.Names(), b.JetStream()
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	metrics, err := bridge.NewMetrics(registry)
 	if err != nil {
 		return nil, err
 	}
-	ledger, err := bridge.OpenLedger(ctx, js, names.Ledger)
+	kept, err := openStore(ctx, b)
 	if err != nil {
 		return nil, err
 	}
-	revisions := bridge.NewRevisions(ledger)
+	if err := kept.refuseLeftovers(ctx, g.cfg); err != nil {
+		return nil, err
+	}
+	revisions := bridge.NewRevisions(kept.ledger)
 	revision, err := revisions.Use(ctx, g.cfg.Document, g.cfg.Rules)
 	if err != nil {
 		return nil, err
 	}
-	leases, err := bridge.OpenLeases(ctx, js, names.Leases, holder(), leaseTTL)
-	if err != nil {
-		return nil, err
-	}
-	journal := events.NewJournal(js, events.JournalConfig{
-		In: names.In, Unmatched: names.Unmatched, InSubject: names.InSubject, UnmatchedSubject: names.UnmatchedSubject,
-	})
 	p := &session{broker: b, log: g.log, revisions: revisions}
 	p.reload = func(ctx context.Context) error { return g.follow(ctx, p) }
-	dead := events.NewDeadLetters(js, names.Dead, names.DeadSubject)
-	door := ingress.Config{Append: journal.Append, Bury: burial(dead), Runs: runsOf(ledger, journal), Proxies: g.cfg.Proxies, Registerer: registry, Log: g.log}
+	door := ingress.Config{Append: kept.journal.Append, Bury: burial(kept.dead), Runs: runsOf(kept.ledger, kept.journal), Proxies: g.cfg.Proxies, Registerer: registry, Log: g.log}
 	if err := g.openDoor(p, door, revision.Number); err != nil {
 		return nil, err
 	}
-	desk := bridge.NewDesk(b.Conn(), names.Queue+".orders")
+	desk := bridge.NewDesk(b.Conn(), b.Names().Queue+".orders")
 	shared := bridge.Config{
-		Desk:    desk,
-		Journal: journal, Publisher: events.NewPublisher(js, events.PublisherConfig{Subject: names.OutSubject}),
-		Dead: dead, Ledger: ledger, Leases: leases, Metrics: metrics,
+		Desk: desk, Journal: kept.journal, Publisher: kept.publisher, Dead: kept.dead, Ledger: kept.ledger, Leases: kept.leases, Metrics: metrics,
 		Revisions: revisions, Log: g.log, Drain: stopCalls,
 	}
 	for _, name := range sorted(g.cfg.Tenants) {
@@ -100,8 +91,9 @@ func (g *gateway) assemble(ctx context.Context, b *broker.Broker) (*session, err
 		return nil, err
 	}
 	p.operators = console.New(console.Config{
-		Ledger: ledger, Desk: desk, Metrics: registry, Ready: p.ready,
-		Version: currentBuild().Version, Log: g.log,
+		Ledger: kept.ledger, Desk: desk, Metrics: registry, Ready: p.ready,
+		Replayer: bridge.Replayer{Journal: kept.journal, Dead: kept.dead, Ledger: kept.ledger, Revisions: revisions},
+		Version:  currentBuild().Version, Log: g.log,
 	})
 	return p, nil
 }

@@ -19,6 +19,7 @@ func newRootCommand(started *bool) *cobra.Command {
 	root.AddCommand(
 		newRunCommand(), newDemoCommand(), newSimCommand(), newCheckCommand(), newExplainCommand(), newRunsCommand(), newVersionCommand(),
 		newPresetsCommand(), newSendCommand(),
+		newDeadCommand(), newReplayCommand(), newTenantsCommand(),
 	)
 	return root
 }

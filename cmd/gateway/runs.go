@@ -1,14 +1,8 @@
 package main
 
 import (
-	"bytes"
-	"cmp"
-	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -20,21 +14,11 @@ import (
 	"github.com/qlikgateway/gateway/console"
 )
 
-// An operator talks to the console of a running gateway.
-type operator struct {
-	server string
-	asJSON bool
-}
-
-// askLimit bounds one question to the console.
-const askLimit = 15 * time.Second
-
 // newRunsCommand returns `gateway runs` with all that are below it.
 func newRunsCommand() *cobra.Command {
 	var o operator
 	command := &cobra.Command{Use: "runs", Short: "Show what the gateway did and is doing"}
-	command.PersistentFlags().StringVar(&o.server, "server", "http://"+defaultConsoleAddr, "address of the gateway's console")
-	command.PersistentFlags().BoolVar(&o.asJSON, "json", false, "print what the API answers")
+	o.flags(command)
 	command.AddCommand(o.newLs(), o.newShow(), o.newResolve())
 	return command
 }
@@ -99,7 +83,7 @@ func (o *operator) newResolve() *cobra.Command {
 			var run console.Run
 			out := command.OutOrStdout()
 			path := "/api/v1/runs/" + url.PathEscape(args[0]) + "/resolve"
-			if done, err := o.ask(command.Context(), out, question{path, map[string]string{"as": as, "app": app}}, &run); done || err != nil {
+			if done, err := o.ask(command.Context(), out, question{path: path, order: map[string]string{"as": as, "app": app}}, &run); done || err != nil {
 				return err
 			}
 			return printRun(out, run)
@@ -108,63 +92,6 @@ func (o *operator) newResolve() *cobra.Command {
 	command.Flags().StringVar(&as, "as", "", "succeeded, failed or retry")
 	command.Flags().StringVar(&app, "app", "", "id of the app that the step made")
 	return command
-}
-
-// A question is what an operator asks the API; with an order it is a POST.
-type question struct {
-	path  string
-	order any
-}
-
-// request returns the question as an HTTP request.
-func (q question) request(ctx context.Context, server string) (*http.Request, error) {
-	address := strings.TrimRight(server, "/") + q.path
-	if q.order == nil {
-		return http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
-	}
-	body, err := json.Marshal(q.order)
-	if err != nil {
-		return nil, err
-	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
-	if err == nil {
-		request.Header.Set("Content-Type", "application/json")
-	}
-	return request, err
-}
-
-// ask gets an answer of the API. With --json it prints it as it is, and is done.
-func (o *operator) ask(ctx context.Context, out io.Writer, asked question, into any) (done bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, askLimit)
-	defer cancel()
-	request, err := asked.request(ctx, o.server)
-	if err != nil {
-		return false, fmt.Errorf("--server: %w", err)
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return false, fmt.Errorf("ask the gateway (is it running, and is --server its console.addr?): %w", err)
-	}
-	defer func() { _ = response.Body.Close() }()
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		return false, fmt.Errorf("read the answer: %w", err)
-	}
-	if response.StatusCode != http.StatusOK {
-		var problem struct{ Detail string }
-		if json.Unmarshal(body, &problem) != nil || problem.Detail == "" {
-			return false, fmt.Errorf("%s answers %s; is it the gateway's console?", o.server, response.Status)
-		}
-		return false, errors.New(problem.Detail)
-	}
-	if o.asJSON {
-		_, err := out.Write(append(body, '\n'))
-		return true, err
-	}
-	if err := json.Unmarshal(body, into); err != nil {
-		return false, fmt.Errorf("understand the answer of %s: %w", o.server, err)
-	}
-	return false, nil
 }
 
 func printRuns(out io.Writer, list console.RunList) error {
@@ -199,21 +126,4 @@ func printRun(out io.Writer, run console.Run) error {
 		row(table, step.Name, step.Action, step.App, step.State, step.ReloadID, step.Status, strconv.Itoa(len(step.Attempts)), why)
 	}
 	return table.Flush()
-}
-
-// row writes one line of a table; an error shows when the table is flushed.
-func row(table io.Writer, cells ...string) {
-	for i := range cells {
-		cells[i] = cmp.Or(cells[i], "-")
-	}
-	_, _ = fmt.Fprintln(table, strings.Join(cells, "\t"))
-}
-
-func ago(t time.Time) string { return time.Since(t).Round(time.Second).String() + " ago" }
-
-func took(from, to time.Time) string {
-	if to.IsZero() {
-		return ""
-	}
-	return to.Sub(from).Round(100 * time.Millisecond).String()
 }

@@ -86,6 +86,9 @@ func (g *gateway) openFront() (*front, error) {
 			closed(w)
 		}
 	})}
+	asking, hangUp := context.WithCancel(context.Background()) // a replay ends when the console stops
+	f.operators.BaseContext = func(net.Listener) context.Context { return asking }
+	f.operators.RegisterOnShutdown(hangUp)
 	return f, nil
 }
 

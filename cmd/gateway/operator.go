@@ -1,0 +1,138 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// An operator talks to the console of a running gateway.
+type operator struct {
+	server string
+	asJSON bool
+}
+
+// flags gives a command, and all below it, what every operator's command takes.
+func (o *operator) flags(command *cobra.Command) {
+	command.PersistentFlags().StringVar(&o.server, "server", "http://"+defaultConsoleAddr, "address of the gateway's console")
+	command.PersistentFlags().BoolVar(&o.asJSON, "json", false, "print what the API answers")
+}
+
+// askLimit bounds one question to the console.
+const askLimit = 15 * time.Second
+
+// A question is what an operator asks the API; with an order it is a POST.
+type question struct {
+	path   string
+	order  any
+	method string // default GET, or POST with an order
+}
+
+// request returns the question as an HTTP request.
+func (q question) request(ctx context.Context, server string) (*http.Request, error) {
+	address := strings.TrimRight(server, "/") + q.path
+	if q.order == nil {
+		return http.NewRequestWithContext(ctx, cmp.Or(q.method, http.MethodGet), address, nil)
+	}
+	body, err := json.Marshal(q.order)
+	if err != nil {
+		return nil, err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
+	if err == nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	return request, err
+}
+
+// ask gets an answer of the API. With --json it prints it as it is, and is done.
+func (o *operator) ask(ctx context.Context, out io.Writer, asked question, into any) (done bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, askLimit)
+	defer cancel()
+	response, err := o.open(ctx, asked)
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = response.Body.Close() }()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return false, fmt.Errorf("read the answer: %w", err)
+	}
+	if o.asJSON {
+		_, err := out.Write(append(body, '\n'))
+		return true, err
+	}
+	if err := json.Unmarshal(body, into); err != nil {
+		return false, fmt.Errorf("understand the answer of %s: %w", o.server, err)
+	}
+	return false, nil
+}
+
+// open asks the API and returns its answer, if it is a good one.
+func (o *operator) open(ctx context.Context, asked question) (*http.Response, error) {
+	request, err := asked.request(ctx, o.server)
+	if err != nil {
+		return nil, fmt.Errorf("--server: %w", err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, fmt.Errorf("ask the gateway (is it running, and is --server its console.addr?): %w", err)
+	}
+	if response.StatusCode == http.StatusOK {
+		return response, nil
+	}
+	defer func() { _ = response.Body.Close() }()
+	var problem struct{ Detail string }
+	if json.NewDecoder(response.Body).Decode(&problem) != nil || problem.Detail == "" {
+		return nil, fmt.Errorf("%s answers %s; is it the gateway's console?", o.server, response.Status)
+	}
+	return nil, errors.New(problem.Detail)
+}
+
+// follow asks the API and hands each line of its answer on, for as long as it
+// takes.
+func (o *operator) follow(ctx context.Context, asked question, line func([]byte) error) error {
+	response, err := o.open(ctx, asked)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = response.Body.Close() }()
+	lines := bufio.NewScanner(response.Body)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		if err := line(lines.Bytes()); err != nil {
+			return err
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return fmt.Errorf("read the answer: %w", err)
+	}
+	return nil
+}
+
+// row writes one line of a table; an error shows when the table is flushed.
+func row(table io.Writer, cells ...string) {
+	for i := range cells {
+		cells[i] = cmp.Or(cells[i], "-")
+	}
+	_, _ = fmt.Fprintln(table, strings.Join(cells, "\t"))
+}
+
+func ago(t time.Time) string { return time.Since(t).Round(time.Second).String() + " ago" }
+
+func took(from, to time.Time) string {
+	if to.IsZero() {
+		return ""
+	}
+	return to.Sub(from).Round(100 * time.Millisecond).String()
+}
