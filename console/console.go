@@ -3,27 +3,40 @@
 package console
 
 import (
+	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
+	"html/template"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/rs/zerolog"
 
 	"github.com/qlikgateway/gateway/bridge"
+	"github.com/qlikgateway/gateway/events"
 )
 
 // Config is what the console shows.
 type Config struct {
 	Ledger   *bridge.Ledger
+	Journal  *events.Journal
 	Desk     *bridge.Desk    // where orders are given
 	Replayer bridge.Replayer // its dead letters are shown too
+	Stream   jetstream.JetStream
+	Out      string                                                   // stream of outcomes
+	Setup    func() *Setup                                            // the configuration in force
+	Holder   func(ctx context.Context, tenant string) (string, error) // who works for a tenant; "" = nobody
+	Tokens   []Token                                                  // none = whoever comes from this machine may do everything
 	Metrics  prometheus.Gatherer
 	Ready    func(context.Context) error // nil while webhooks can be taken; Qlik's health is no part of it
+	Indexed  int                         // most runs that lists know; 0 = bridge.DefaultIndexed
 	Version  string
 	Log      zerolog.Logger
 }
@@ -31,37 +44,80 @@ type Config struct {
 // answerLimit bounds how long an answer may take to be made.
 const answerLimit = 10 * time.Second
 
-// New returns the console's handler.
+// A Console answers operators. Its Run keeps what it shows up to date.
+type Console struct {
+	Config
+	index    *bridge.Index
+	tail     *tail
+	statuses statuses
+	pages    map[string]*template.Template // by file
+	seal     []byte                        // signs the cookies of those who signed in
+	nudged   chan struct{}
+	watchers crowd[struct{}] // open pages
+	handler  http.Handler
+}
+
+// New returns a console. It answers from the start and is complete once Run works.
+func New(cfg Config) (*Console, error) {
+	c := &Console{
+		Config: cfg, tail: &tail{js: cfg.Stream, stream: cfg.Out}, nudged: make(chan struct{}, 1), seal: []byte(rand.Text()),
+	}
+	c.index = bridge.NewIndex(cfg.Ledger, cmp.Or(cfg.Indexed, bridge.DefaultIndexed), c.nudge)
+	var err error
+	if c.pages, err = parsePages(); err != nil {
+		return nil, err
+	}
+	c.handler = c.routes()
+	return c, nil
+}
+
+// ServeHTTP answers one request.
+func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) { c.handler.ServeHTTP(w, r) }
+
+// Run follows the ledger and the outcomes until ctx ends, and ends every stream
+// then, so that a server can shut down.
+func (c *Console) Run(ctx context.Context) error {
+	var parts sync.WaitGroup
+	parts.Go(func() { c.tail.run(ctx) })
+	parts.Go(func() { c.tellChanges(ctx) })
+	err := c.index.Run(ctx)
+	parts.Wait()
+	return err
+}
+
+// routes returns the console's handler.
 //
 //	GET /healthz            200 while the process lives
 //	GET /readyz             200 while events can be stored, else 503 and why
 //	GET /metrics            Prometheus
-//	GET /api/v1/runs        ?tenant= &rule= &state= &before=<run id> &limit=1..1000
-//	GET /api/v1/runs/{id}   one run with its steps and attempts
-//	POST /api/v1/runs/{id}/resolve   {"as": "succeeded|failed|retry", "app": "..."}
-//	GET /api/v1/dead        ?before=<sequence> &limit=1..1000
-//	GET, DELETE /api/v1/dead/{seq}   one dead letter with its event; drop it
-//	POST /api/v1/dead/{seq}/replay   {}
-//	POST /api/v1/replay     a bridge.ReplayQuery; answers in lines, see ReplayLine
-func New(cfg Config) http.Handler {
+//	GET /openapi.json       what the API promises
+//	    /api/v1/...         the API; see there
+//	GET /...                pages
+func (c *Console) routes() http.Handler {
 	router := gin.New()
 	router.HandleMethodNotAllowed = true
-	router.Use(gin.CustomRecovery(func(c *gin.Context, fault any) {
-		cfg.Log.Error().Interface("fault", fault).Str("path", c.FullPath()).Msg("console: internal error")
-		problem(c, http.StatusInternalServerError, "internal error; see the gateway's log")
+	router.Use(gin.CustomRecovery(func(g *gin.Context, fault any) {
+		c.Log.Error().Interface("fault", fault).Str("path", g.FullPath()).Msg("console: internal error")
+		problem(g, http.StatusInternalServerError, "internal error; see the gateway's log")
 	}))
-	router.NoRoute(func(c *gin.Context) { problem(c, http.StatusNotFound, "nothing is here; try /api/v1/runs") })
-	router.NoMethod(func(c *gin.Context) {
-		problem(c, http.StatusMethodNotAllowed, "this path does not take "+c.Request.Method)
-	})
-	router.GET("/healthz", func(c *gin.Context) { c.JSON(http.StatusOK, gin.H{"status": "ok", "version": cfg.Version}) })
-	router.GET("/readyz", cfg.readyz)
-	router.GET("/metrics", gin.WrapH(promhttp.HandlerFor(cfg.Metrics, promhttp.HandlerOpts{})))
-	router.GET("/api/v1/runs", cfg.listRuns)
-	router.GET("/api/v1/runs/:id", cfg.showRun)
-	router.POST("/api/v1/runs/:id/resolve", sameSite, cfg.resolveRun)
-	cfg.routeDead(router.Group("/api/v1"), sameSite)
+	router.NoRoute(func(g *gin.Context) { problem(g, http.StatusNotFound, "nothing is here; try /api/v1/runs") })
+	router.NoMethod(func(g *gin.Context) { problem(g, http.StatusMethodNotAllowed, "this is not done to what is here") })
+	router.GET("/healthz", func(g *gin.Context) { g.JSON(http.StatusOK, gin.H{"status": "ok", "version": c.Version}) })
+	router.GET("/readyz", c.readyz)
+	router.GET("/metrics", gin.WrapH(promhttp.HandlerFor(c.Metrics, promhttp.HandlerOpts{})))
+	c.routeAPI(router.Group("/api/v1", c.admit(Viewer)))
+	c.routePages(router.Group("/", pageHeaders))
 	return router
+}
+
+// routeAPI serves the API.
+func (c *Console) routeAPI(api *gin.RouterGroup) {
+	change := []gin.HandlerFunc{c.admit(Operator), sameSite, c.audit}
+	api.GET("/runs", c.listRuns)
+	api.GET("/runs/:id", c.showRun)
+	api.POST("/runs/:id/resolve", append(change, c.resolveRun)...)
+	api.POST("/runs/:id/cancel", append(change, c.cancelRun)...)
+	c.routeDead(api, change...)
 }
 
 func (cfg Config) readyz(c *gin.Context) {
@@ -74,17 +130,17 @@ func (cfg Config) readyz(c *gin.Context) {
 	c.JSON(http.StatusOK, gin.H{"status": "ready"})
 }
 
-func (cfg Config) listRuns(c *gin.Context) {
-	query, err := runQuery(c)
+func (c *Console) listRuns(g *gin.Context) {
+	query, err := runQuery(g)
 	if err != nil {
-		problem(c, http.StatusBadRequest, err.Error())
+		problem(g, http.StatusBadRequest, err.Error())
 		return
 	}
-	ctx, cancel := context.WithTimeout(c.Request.Context(), answerLimit)
+	ctx, cancel := context.WithTimeout(g.Request.Context(), answerLimit)
 	defer cancel()
-	runs, err := cfg.Ledger.Runs(ctx, query)
+	runs, err := c.index.Full(ctx, query)
 	if err != nil {
-		cfg.unavailable(c, err)
+		c.unavailable(g, err)
 		return
 	}
 	list := RunList{Data: make([]Run, len(runs))}
@@ -94,13 +150,13 @@ func (cfg Config) listRuns(c *gin.Context) {
 	if len(runs) == query.Limit {
 		list.Next = runs[len(runs)-1].ID
 	}
-	c.JSON(http.StatusOK, list)
+	g.JSON(http.StatusOK, list)
 }
 
 // runQuery reads a listing's filters.
 func runQuery(c *gin.Context) (bridge.RunQuery, error) {
 	query := bridge.RunQuery{
-		Tenant: c.Query("tenant"), Rule: c.Query("rule"), Before: c.Query("before"),
+		Tenant: c.Query("tenant"), Rule: c.Query("rule"), App: c.Query("app"), Before: c.Query("before"),
 		State: bridge.RunState(c.Query("state")), Limit: 100,
 	}
 	if text := c.Query("limit"); text != "" {

@@ -45,6 +45,9 @@ func (cfg Config) resolveRun(c *gin.Context) {
 	cfg.order(c, bridge.Order{Op: bridge.OpResolve, As: body.As, App: body.App})
 }
 
+// cancelRun stops a run for good.
+func (cfg Config) cancelRun(c *gin.Context) { cfg.order(c, bridge.Order{Op: bridge.OpCancel}) }
+
 // read decodes an order's body, or answers what is wrong with it.
 func read(c *gin.Context, into any) bool {
 	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, maxOrder))
@@ -65,7 +68,7 @@ func (cfg Config) order(c *gin.Context, order bridge.Order) {
 	defer cancel()
 	run, err := cfg.Ledger.Run(ctx, c.Param("id"))
 	if err == nil {
-		order.Run, order.By = run.ID, c.Request.RemoteAddr
+		order.Run, order.By = run.ID, who(c).String()
 		err = cfg.Desk.Give(ctx, run.Tenant, order)
 	}
 	switch {

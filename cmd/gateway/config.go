@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/qlikgateway/gateway/bridge/rules"
+	"github.com/qlikgateway/gateway/console"
 	"github.com/qlikgateway/gateway/events"
 	"github.com/qlikgateway/gateway/events/broker"
 	"github.com/qlikgateway/gateway/ingress"
@@ -31,10 +32,14 @@ type config struct {
 
 	Subscriptions []events.Subscription // in the order of the file
 
-	SourceNames []string // in the order of the alphabet
-	RuleNames   []string // in the order of the file
-	Files       []string // that the configuration is read from beside its own: secrets and certificates
-	Document    []byte   // what the rules are made of, as JSON: the same text is the same revision
+	SourceNames []string           // in the order of the alphabet
+	RuleNames   []string           // in the order of the file
+	Files       []string           // that the configuration is read from beside its own: secrets and certificates
+	Definitions []rules.Definition // the rules as written
+	Apps        map[string]string  // names of apps, by id
+	Shown       []console.Source   // the sources, as operators may see them
+	Tokens      []console.Token    // of the console
+	Document    []byte             // what the rules are made of, as JSON: the same text is the same revision
 }
 
 // tlsFiles are the paths of a certificate and its key, in PEM.

@@ -90,12 +90,13 @@ func (g *gateway) assemble(ctx context.Context, b *broker.Broker) (*session, err
 	if p.tellers, err = g.openTellers(ctx, b, shared, registry); err != nil {
 		return nil, err
 	}
-	p.operators = console.New(console.Config{
-		Ledger: kept.ledger, Desk: desk, Metrics: registry, Ready: p.ready,
+	p.show(g.cfg, revision.Number)
+	p.operators, err = console.New(console.Config{
+		Ledger: kept.ledger, Journal: kept.journal, Desk: desk, Stream: b.JetStream(), Out: b.Names().Out, Setup: p.setup.Load, Holder: holderOf(kept.leases),
+		Tokens: g.cfg.Tokens, Metrics: registry, Ready: p.ready, Version: currentBuild().Version, Log: g.log,
 		Replayer: bridge.Replayer{Journal: kept.journal, Dead: kept.dead, Ledger: kept.ledger, Revisions: revisions},
-		Version:  currentBuild().Version, Log: g.log,
 	})
-	return p, nil
+	return p, err
 }
 
 // openDoor makes the ingress.

@@ -53,8 +53,10 @@ func (r *reader) read() *config {
 	}
 	c.SourceNames = sorted(r.written.Sources)
 	var problems []rules.Problem
-	c.Sources, problems = ingress.Compile(r.sources())
+	sources := r.sources()
+	c.Sources, problems = ingress.Compile(sources)
 	r.compiled = append(r.compiled, problems...)
+	r.operators(c, sources)
 	for _, rule := range r.written.Rules {
 		c.RuleNames = append(c.RuleNames, rule.Name)
 	}

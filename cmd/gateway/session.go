@@ -14,6 +14,7 @@ import (
 	"golang.org/x/net/netutil"
 
 	"github.com/qlikgateway/gateway/bridge"
+	"github.com/qlikgateway/gateway/console"
 	"github.com/qlikgateway/gateway/events/broker"
 	"github.com/qlikgateway/gateway/ingress"
 )
@@ -30,7 +31,8 @@ type session struct {
 	dispatchers []*bridge.Dispatcher
 	tellers     *tellers
 	senders     http.Handler
-	operators   http.Handler
+	operators   *console.Console
+	setup       atomic.Pointer[console.Setup] // the configuration in force, to show
 	revisions   *bridge.Revisions
 	log         zerolog.Logger
 	stopping    atomic.Bool
@@ -227,6 +229,7 @@ func (s *session) serve(ctx context.Context, f *front, up func()) error {
 	}
 	s.tellers.start()
 	start(&listening, "reload", func() error { return s.reload(listen) })
+	start(&listening, "console", func() error { return s.operators.Run(listen) })
 	start(&listening, "nats", func() error { return s.ingress.Listen(listen, s.broker.Edge()) })
 	f.current.Store(s)
 	up()

@@ -8,7 +8,7 @@ import (
 // schemas/config.schema.json describes, before anything in it is understood.
 type written struct {
 	HTTP    writtenHTTP              `json:"http"`
-	Console writtenListener          `json:"console"`
+	Console writtenConsole           `json:"console"`
 	Broker  writtenBroker            `json:"broker"`
 	Tenants map[string]writtenTenant `json:"tenants"`
 	Apps    map[string]writtenApp    `json:"apps"`
@@ -27,8 +27,13 @@ type writtenHTTP struct {
 	} `json:"tls"`
 }
 
-type writtenListener struct {
-	Addr string `json:"addr"`
+type writtenConsole struct {
+	Addr   string `json:"addr"`
+	Tokens []struct {
+		Name   string `json:"name"`
+		Role   string `json:"role"`
+		Secret secret `json:"secret"`
+	} `json:"tokens"`
 }
 
 type writtenBroker struct {

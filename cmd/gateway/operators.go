@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/qlikgateway/gateway/bridge"
+	"github.com/qlikgateway/gateway/console"
+	"github.com/qlikgateway/gateway/ingress"
+	"github.com/qlikgateway/gateway/qlik"
+)
+
+// operators reads what the console shows of the configuration, and who may look.
+func (r *reader) operators(c *config, sources []ingress.Source) {
+	names := map[string]bool{}
+	for i, token := range r.written.Console.Tokens {
+		path := []string{"console", "tokens", strconv.Itoa(i)}
+		if names[token.Name] {
+			r.report("two tokens have this name; the log could not tell who asked", child(path, "name")...)
+		}
+		names[token.Name] = true
+		c.Tokens = append(c.Tokens, console.Token{
+			Name: token.Name, Role: console.Role(token.Role), Secret: r.secret(token.Secret, child(path, "secret")...),
+		})
+	}
+	c.Definitions, c.Apps = r.written.Rules, map[string]string{}
+	for name, app := range r.written.Apps {
+		c.Apps[app.ID] = name
+	}
+	for _, source := range sources {
+		c.Shown = append(c.Shown, shownSource(source))
+	}
+}
+
+// shownSource says how to send to a source, without its secrets.
+func shownSource(source ingress.Source) console.Source {
+	shown := console.Source{Name: source.Name, Preset: source.Preset, Path: "/hooks/" + source.Name, Proof: source.Verify.String()}
+	if preset, known := ingress.LookupPreset(source.Preset); known && shown.Proof == "" {
+		shown.Proof = preset.Verify.String()
+	}
+	if source.Name == ingress.EventsSource {
+		shown.Path = "/events"
+	}
+	if source.NATS != nil {
+		shown.NATS = source.NATS.Subject
+		if shown.Proof == "" {
+			shown.Path = "" // not reachable over HTTP
+		}
+	}
+	return shown
+}
+
+// show has the console show a configuration that is in force now.
+func (s *session) show(c *config, revision uint64) {
+	setup := &console.Setup{Revision: revision, Sources: c.Shown, Rules: c.Definitions, Set: c.Rules, Apps: c.Apps}
+	for _, name := range sorted(c.Tenants) {
+		tenant := c.Tenants[name].Qlik
+		dialect := tenant.Dialect
+		if dialect == "" {
+			dialect = qlik.DialectOf(tenant.URL)
+		}
+		setup.Tenants = append(setup.Tenants, console.Tenant{Name: name, URL: tenant.URL, Dialect: string(dialect)})
+	}
+	s.setup.Store(setup)
+}
+
+// holderOf tells who works for a tenant.
+func holderOf(leases *bridge.Leases) func(context.Context, string) (string, error) {
+	return func(ctx context.Context, tenant string) (string, error) {
+		return leases.Holder(ctx, "dispatcher."+tenant)
+	}
+}

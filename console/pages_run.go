@@ -1,0 +1,185 @@
+package console
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"html/template"
+	"net/http"
+	"time"
+	"unicode/utf8"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/qlikgateway/gateway/bridge"
+	"github.com/qlikgateway/gateway/bridge/rules"
+	"github.com/qlikgateway/gateway/events"
+)
+
+// shownCauses is how many events of a run its page shows with their bodies.
+const shownCauses = 5
+
+// A runView is what the page of one run shows.
+type runView struct {
+	Run     Run
+	Row     runRow
+	Causes  []causeView
+	More    int // causes that are not shown with their bodies
+	Line    []hop
+	Chart   template.HTML
+	Steps   []stepView
+	Told    []Told
+	Qlik    string // address of the tenant
+	Asked   string // an order that was given, or why it was refused
+	Refused bool
+}
+
+// A causeView is an event that a run was carried out for.
+type causeView struct {
+	Sequence uint64
+	ID       string
+	Source   string
+	Type     string
+	At       time.Time // when the journal took it
+	Body     string
+	Gone     bool // purged from the journal
+}
+
+// A stepView is a step with the name of its app and its link at Qlik.
+type stepView struct {
+	Step
+	AppName string
+	Link    string
+}
+
+func (c *Console) runPage(g *gin.Context) { c.showRunPage(g, "", false) }
+
+// showRunPage shows a run, and what became of an order.
+func (c *Console) showRunPage(g *gin.Context, asked string, refused bool) {
+	ctx, cancel := context.WithTimeout(g.Request.Context(), answerLimit)
+	defer cancel()
+	run, err := c.Ledger.Run(ctx, g.Param("id"))
+	switch {
+	case errors.Is(err, bridge.ErrNoRun):
+		c.sorry(g, http.StatusNotFound, "No run has this id. Ended runs are kept for seven days.")
+		return
+	case err != nil:
+		c.Log.Error().Err(err).Str("path", g.FullPath()).Msg("console: cannot read the ledger")
+		c.sorry(g, http.StatusServiceUnavailable, "The ledger cannot be read now. Try again in a moment.")
+		return
+	}
+	setup, now := c.Setup(), time.Now()
+	view := runView{Run: NewRun(run), Qlik: setup.urlOf(run.Tenant), Asked: asked, Refused: refused}
+	for _, s := range c.index.List(bridge.RunQuery{Tenant: run.Tenant, Before: run.ID + "~", Limit: 1}) {
+		if s.ID == run.ID {
+			view.Row = row(setup, now, s)
+		}
+	}
+	view.Causes, view.More = c.causes(ctx, run)
+	view.Told = c.tail.after(0, func(told Told) bool { return told.Run == run.ID })
+	view.Line = timeline(setup, run, view.Causes, view.Told)
+	view.Chart = spansChart(spans(run, now))
+	for _, step := range view.Run.Steps {
+		shown := stepView{Step: step, AppName: setup.app(step.App)}
+		if step.App != "" && view.Qlik != "" {
+			shown.Link = view.Qlik + "/sense/app/" + step.App
+		}
+		view.Steps = append(view.Steps, shown)
+	}
+	c.show(g, "run.html", page{Title: "Run of " + run.Rule, At: "/runs", Live: !run.State.Ended(), Own: view})
+}
+
+// causes reads the first few events of a run.
+func (c *Console) causes(ctx context.Context, run *bridge.Run) (shown []causeView, more int) {
+	sequences := run.Causes.Sequences()
+	for i, sequence := range sequences[:min(len(sequences), shownCauses)] {
+		cause := causeView{Sequence: sequence, Gone: true}
+		if i < len(run.Causes.Head) {
+			cause.ID = run.Causes.Head[i]
+		}
+		if entry, err := c.Journal.Entry(ctx, sequence); err == nil {
+			cause = causeOf(entry)
+		}
+		shown = append(shown, cause)
+	}
+	return shown, max(0, run.Causes.Count-len(shown))
+}
+
+func causeOf(entry events.Entry) causeView {
+	return causeView{
+		Sequence: entry.Sequence, Source: entry.Source, At: entry.Time, ID: entry.Event.ID(), Type: entry.Event.Type(),
+		Body: pretty(entry.Event.Data()),
+	}
+}
+
+// pretty returns a body for people: JSON with indents, other text as it is.
+func pretty(body []byte) string {
+	const most = 16 << 10
+	var value any
+	if json.Unmarshal(body, &value) == nil {
+		if text, err := json.MarshalIndent(value, "", "  "); err == nil {
+			body = text
+		}
+	}
+	if !utf8.Valid(body) {
+		return "(not text)"
+	}
+	if len(body) > most {
+		return string([]rune(string(body[:most]))) + "\n… (cut)"
+	}
+	return string(body)
+}
+
+// spans are the times of a run that its chart shows.
+func spans(run *bridge.Run, now time.Time) []bar {
+	end := now
+	if !run.Ended.IsZero() {
+		end = run.Ended
+	}
+	first := end
+	for i := range run.Steps {
+		if attempts := run.Steps[i].Attempts; len(attempts) > 0 && attempts[0].CalledAt.Before(first) {
+			first = attempts[0].CalledAt
+		}
+	}
+	bars := []bar{{Label: "waiting", Look: "calm", From: run.Opened, To: first}}
+	for i := range run.Steps {
+		step, plan := &run.Steps[i], run.Plan.Steps[i]
+		if len(step.Attempts) == 0 {
+			continue
+		}
+		from, to := step.Attempts[0].CalledAt, step.Ended
+		if to.IsZero() {
+			to = end
+		}
+		bars = append(bars, bar{Label: plan.Name, Look: look(string(step.State)), From: from, To: to})
+		if r := step.Result; plan.Action == rules.Reload && !r.Began.IsZero() && !r.Finished.IsZero() {
+			bars = append(bars, bar{Label: "· Qlik reloads", Look: look(string(step.State)), From: r.Began, To: r.Finished})
+		}
+	}
+	return bars
+}
+
+// cancelFromPage and resolveFromPage give orders as forms do.
+func (c *Console) cancelFromPage(g *gin.Context) {
+	c.orderFromPage(g, bridge.Order{Op: bridge.OpCancel})
+}
+
+func (c *Console) resolveFromPage(g *gin.Context) {
+	c.orderFromPage(g, bridge.Order{Op: bridge.OpResolve, As: g.PostForm("as"), App: g.PostForm("app")})
+}
+
+func (c *Console) orderFromPage(g *gin.Context, order bridge.Order) {
+	ctx, cancel := context.WithTimeout(g.Request.Context(), answerLimit)
+	defer cancel()
+	run, err := c.Ledger.Run(ctx, g.Param("id"))
+	if err == nil {
+		order.Run, order.By = run.ID, who(g).String()
+		err = c.Desk.Give(ctx, run.Tenant, order)
+	}
+	if err != nil {
+		c.showRunPage(g, err.Error(), true)
+		return
+	}
+	g.Redirect(http.StatusSeeOther, "/runs/"+run.ID)
+}

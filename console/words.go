@@ -1,0 +1,139 @@
+package console
+
+import (
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"strings"
+	"time"
+
+	"github.com/qlikgateway/gateway/bridge"
+	"github.com/qlikgateway/gateway/bridge/rules"
+	"github.com/qlikgateway/gateway/events"
+)
+
+// words are what the pages' templates can say.
+func words() template.FuncMap {
+	return template.FuncMap{
+		"ago": ago, "until": until, "took": took, "exact": exact, "stamp": stamp, "look": look, "waits": waits,
+		"reason": reasonWords, "plural": plural, "sign": sign,
+		"pretty": func(body json.RawMessage) string { return pretty(body) },
+		"menu":   menu, "participle": participle, "mostTold": func() int { return mostTold },
+		"outcomes": func() []string { return []string{rules.OutcomeSucceeded, rules.OutcomeFailed, rules.OutcomeOther} },
+	}
+}
+
+// A view is one entry of the menu.
+type view struct{ Path, Name string }
+
+func menu() []view {
+	return []view{{"/", "Overview"}, {"/runs", "Runs"}, {"/events", "Events"}, {"/rules", "Rules"}, {"/sources", "Sources"}, {"/tenants", "Tenants"}}
+}
+
+// participle returns what became of something, from a short type of event.
+func participle(short string) string {
+	_, participle, _ := strings.Cut(short, ".")
+	if same, ok := map[string]string{"exceeded_limit": "failed", "opened": "open", "started": "running", "released": "succeeded"}[participle]; ok {
+		return same
+	}
+	return participle
+}
+
+// took says a duration as people do: 42 s, 3 min 5 s, 2 h 10 min.
+func took(d time.Duration) string {
+	switch d = max(d, 0); {
+	case d < time.Second:
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	case d < 10*time.Second:
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	case d < 10*time.Minute && int(d.Seconds())%60 > 0:
+		return fmt.Sprintf("%d min %d s", int(d.Minutes()), int(d.Seconds())%60)
+	case d < time.Hour:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	case d < 24*time.Hour:
+		return fmt.Sprintf("%d h %d min", int(d.Hours()), int(d.Minutes())%60)
+	}
+	return fmt.Sprintf("%d d %d h", int(d.Hours())/24, int(d.Hours())%24)
+}
+
+// coarse says a duration in its largest unit.
+func coarse(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h", int(d.Hours()))
+	}
+	return fmt.Sprintf("%d days", int(d.Hours())/24)
+}
+
+func ago(at time.Time) string {
+	if d := time.Since(at); d >= 2*time.Second {
+		return coarse(d) + " ago"
+	}
+	return "just now"
+}
+
+func until(at time.Time) string {
+	if d := time.Until(at); d >= time.Second {
+		return "in " + coarse(d)
+	}
+	return "now"
+}
+
+func exact(at time.Time) string { return at.UTC().Format("2006-01-02 15:04:05.000 UTC") }
+func stamp(at time.Time) string { return at.UTC().Format(time.RFC3339Nano) }
+
+// look returns the style of a state, of runs, steps and breakers alike.
+func look(state any) string {
+	switch fmt.Sprint(state) {
+	case "succeeded", "closed":
+		return "good"
+	case "failed", "expired", "open":
+		return "bad"
+	case "held", "unknown", "away":
+		return "warn"
+	case "running", "calling", "submitted":
+		return "busy"
+	}
+	return "calm"
+}
+
+// sign returns the mark of a state, so that color is never the only one.
+func sign(state any) string {
+	switch look(state) {
+	case "good":
+		return "✓"
+	case "bad":
+		return "✗"
+	case "warn":
+		return "!"
+	case "busy":
+		return "▸"
+	}
+	return "·"
+}
+
+// waits says what an open run waits for.
+func waits(wait bridge.Wait) string {
+	return map[bridge.Wait]string{
+		bridge.WaitGather: "gathers more triggers", bridge.WaitBreaker: "Qlik does not answer",
+		bridge.WaitHeld: "Qlik refuses our credentials", bridge.WaitApp: "another run has the app",
+		bridge.WaitQuota: "its turn within Qlik's quota", bridge.WaitRetry: "its next try",
+		bridge.WaitPerson: "somebody's decision", bridge.DoingCall: "a call is under way",
+		bridge.DoingReload: "Qlik reloads the app", bridge.DoingEnd: "its outcome is being told",
+	}[wait]
+}
+
+func reasonWords(reason events.Reason) string { return strings.ReplaceAll(string(reason), "_", " ") }
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
