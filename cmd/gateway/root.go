@@ -17,7 +17,7 @@ func newRootCommand(started *bool) *cobra.Command {
 		},
 	}
 	root.AddCommand(
-		newRunCommand(), newDemoCommand(), newSimCommand(), newCheckCommand(), newExplainCommand(), newRunsCommand(), newVersionCommand(),
+		newRunCommand(), newDemoCommand(), newSimCommand(), newCheckCommand(), newExplainCommand(), newTestCommand(), newRunsCommand(), newVersionCommand(),
 		newPresetsCommand(), newSendCommand(),
 		newDeadCommand(), newReplayCommand(), newTenantsCommand(),
 	)

@@ -1,0 +1,208 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/qlikgateway/gateway/bridge/rules"
+)
+
+// exitSurprise says that something is not as it was expected to be.
+const exitSurprise = 3
+
+// newTestCommand returns `gateway test`.
+func newTestCommand() *cobra.Command {
+	var config string
+	command := &cobra.Command{
+		Use:   "test FILE...",
+		Short: "Test rules: events, and what they are expected to ask for",
+		Long: `Each FILE is YAML:
+
+  config: gateway.yaml            # beside this file
+  tests:
+    - name: a good dbt run refreshes sales
+      source: dbt                 # who would have sent it
+      file: dbt-run.json          # or body: {...}
+      headers: ["X-Some: value"]
+      expect:                     # exactly these rules; of each its steps, with the arguments that matter
+        refresh-sales: [{reload: {variables: {DBT_RUN: "77"}}}, publish]
+
+Nothing is sent or stored. Exit code 3 when a test surprises.`,
+		Example: "  gateway test rules_test.yaml",
+		Args:    cobra.MinimumNArgs(1),
+		RunE: func(command *cobra.Command, files []string) error {
+			failed := 0
+			for _, file := range files {
+				n, err := testRules(command.OutOrStdout(), file, config)
+				if err != nil {
+					return fmt.Errorf("%s: %w", file, err)
+				}
+				failed += n
+			}
+			if failed > 0 {
+				return exitCode(exitSurprise)
+			}
+			return nil
+		},
+	}
+	command.Flags().StringVarP(&config, "config", "c", "", "configuration file, instead of the one that each FILE names")
+	return command
+}
+
+// ruleTests are what a file of tests says.
+type ruleTests struct {
+	Config string     `json:"config"`
+	Tests  []ruleTest `json:"tests"`
+}
+
+// A ruleTest is one event and what it is expected to ask for.
+type ruleTest struct {
+	Name    string                            `json:"name"`
+	Source  string                            `json:"source"`
+	File    string                            `json:"file"`
+	Body    json.RawMessage                   `json:"body"`
+	Headers []string                          `json:"headers"`
+	Expect  map[string][]rules.StepDefinition `json:"expect"`
+}
+
+// testRules runs a file of tests and returns how many surprised.
+func testRules(out io.Writer, file, config string) (failed int, err error) {
+	tests, err := readRuleTests(file)
+	if err != nil {
+		return 0, err
+	}
+	if config == "" {
+		config = filepath.Join(filepath.Dir(file), tests.Config)
+	}
+	cfg, problems := loadConfig(config)
+	if cfg == nil {
+		return 0, fmt.Errorf("%s has %s; gateway check says which", config, count(mistakes(problems), "mistake"))
+	}
+	for _, test := range tests.Tests {
+		surprises := test.run(cfg, filepath.Dir(file))
+		word := "ok  "
+		if len(surprises) > 0 {
+			word = "FAIL"
+			failed++
+		}
+		if _, err := fmt.Fprintf(out, "%s %s\n", word, test.Name); err != nil {
+			return failed, err
+		}
+		for _, surprise := range surprises {
+			if _, err := fmt.Fprintf(out, "     %s\n", surprise); err != nil {
+				return failed, err
+			}
+		}
+	}
+	_, err = fmt.Fprintf(out, "%d passed, %d failed\n", len(tests.Tests)-failed, failed)
+	return failed, err
+}
+
+func readRuleTests(file string) (ruleTests, error) {
+	var tests ruleTests
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return tests, err
+	}
+	document := parseDocument(text)
+	if len(document.problems) > 0 {
+		return tests, errors.New(document.problems[0].String())
+	}
+	if err := decode(document.value, &tests); err != nil {
+		return tests, err
+	}
+	if len(tests.Tests) == 0 {
+		return tests, errors.New("there are no tests in it; expected a list under tests")
+	}
+	return tests, nil
+}
+
+// run says what is not as expected.
+func (r ruleTest) run(cfg *config, folder string) []string {
+	s := sample{source: r.Source, headers: r.Headers, body: r.Body}
+	if r.File != "" {
+		s.file = filepath.Join(folder, r.File)
+	} else if r.Body == nil {
+		return []string{"there is no event: expected body or file"}
+	}
+	arrivals, err := s.read(cfg, nil)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	if len(arrivals) != 1 {
+		return []string{fmt.Sprintf("the delivery holds %d events; a test takes one", len(arrivals))}
+	}
+	var surprises []string
+	seen := map[string]bool{}
+	for _, e := range cfg.Rules.Explain(arrivals[0].View()) {
+		want, expected := r.Expect[e.Rule]
+		seen[e.Rule] = true
+		switch {
+		case !expected && e.Matches:
+			surprises = append(surprises, fmt.Sprintf("rule %s matches and was not expected", e.Rule))
+		case expected && !e.Matches:
+			surprises = append(surprises, fmt.Sprintf("rule %s does not match: %s", e.Rule, e.Why))
+		case expected && e.Error != "":
+			surprises = append(surprises, fmt.Sprintf("rule %s matches and cannot be planned: %s", e.Rule, e.Error))
+		case expected:
+			surprises = append(surprises, compareSteps(e.Rule, e.Plan.Steps, want)...)
+		}
+	}
+	for _, rule := range slices.Sorted(maps.Keys(r.Expect)) {
+		if !seen[rule] {
+			surprises = append(surprises, fmt.Sprintf("rule %s is not configured", rule))
+		}
+	}
+	return surprises
+}
+
+// compareSteps holds a plan's steps against the expected ones, as far as these say.
+func compareSteps(rule string, steps []rules.Step, want []rules.StepDefinition) []string {
+	if len(want) == 0 {
+		return nil // that it matches is all that was expected
+	}
+	if len(steps) != len(want) {
+		return []string{fmt.Sprintf("rule %s has %d steps, expected %d", rule, len(steps), len(want))}
+	}
+	var surprises []string
+	for i, step := range steps {
+		if string(step.Action) != want[i].Action {
+			surprises = append(surprises, fmt.Sprintf("rule %s step %d is %s, expected %s", rule, i+1, step.Action, want[i].Action))
+			continue
+		}
+		var args map[string]any
+		if err := decode(step.Args, &args); err != nil {
+			return append(surprises, err.Error())
+		}
+		for name, template := range step.Late {
+			if !strings.Contains(name, ".") {
+				args[name] = template
+			}
+		}
+		for _, name := range slices.Sorted(maps.Keys(want[i].Args)) {
+			if expected := plainly(want[i].Args[name]); !reflect.DeepEqual(args[name], expected) {
+				surprises = append(surprises, fmt.Sprintf("rule %s step %d (%s): %s is %v, expected %v", rule, i+1, step.Action, name, args[name], expected))
+			}
+		}
+	}
+	return surprises
+}
+
+// plainly is a value as JSON has it, so that 7 is 7 whatever its Go type.
+func plainly(value any) any {
+	var plain any
+	if err := decode(value, &plain); err != nil {
+		return value
+	}
+	return plain
+}

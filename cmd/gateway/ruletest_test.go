@@ -1,0 +1,48 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestRuleTestsSayWhatSurprises(t *testing.T) {
+	t.Setenv("QLIK_KEY", testSecret)
+	t.Setenv("HOOK_SECRET", testSecret)
+	var out, errOut strings.Builder
+	if code := execute([]string{"test", "../../examples/first/rules_test.yaml"}, &out, &errOut); code != exitDone {
+		t.Fatalf("the example ends with %d: %s%s", code, out.String(), errOut.String())
+	}
+	wrong := filepath.Join(t.TempDir(), "wrong.yaml")
+	text := `
+tests:
+  - {name: wrong rule, source: jobs, body: {job: nightly}, expect: {other: []}}
+  - {name: wrong argument, source: jobs, body: {job: nightly}, expect: {refresh-sales: [{reload: {partial: true}}]}}
+  - {name: wrong action, source: jobs, body: {job: nightly}, expect: {refresh-sales: [publish]}}
+  - {name: no match, source: jobs, body: {job: x}, expect: {refresh-sales: []}}
+  - {name: right, source: jobs, body: {job: nightly}, expect: {refresh-sales: [reload]}}
+`
+	if err := os.WriteFile(wrong, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out.Reset()
+	if code := execute([]string{"test", "--config", "../../examples/first/gateway.yaml", wrong}, &out, &errOut); code != exitSurprise {
+		t.Fatalf("surprises end with %d, want %d: %s", code, exitSurprise, errOut.String())
+	}
+	want := `FAIL wrong rule
+     rule refresh-sales matches and was not expected
+     rule other is not configured
+FAIL wrong argument
+     rule refresh-sales step 1 (reload): partial is <nil>, expected true
+FAIL wrong action
+     rule refresh-sales step 1 is reload, expected publish
+FAIL no match
+     rule refresh-sales does not match: when is false
+ok   right
+1 passed, 4 failed
+`
+	if out.String() != want {
+		t.Errorf("got:\n%s\nwant:\n%s", out.String(), want)
+	}
+}
