@@ -75,7 +75,7 @@ func (s *Scheduler) wants(t *task, now time.Time) (Kind, time.Time) {
 	case RunHeld:
 		return KindNone, time.Time{}
 	case RunGathering, RunReady:
-		if !s.caughtUp && (run.Plan.Gather.Quiet > 0 || run.Plan.Gather.Max > 0) {
+		if gather := run.Plan.Gather; !s.caughtUp && (gather.Quiet > 0 || gather.Max > 0 || gather.Count > 0) {
 			return KindNone, time.Time{}
 		}
 		if due := s.due(t, now); due.After(now) {

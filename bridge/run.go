@@ -121,14 +121,19 @@ func (r *Run) current() int {
 // deadline is when the run expires.
 func (r *Run) deadline() time.Time { return r.Opened.Add(r.Plan.Deadline) }
 
-// due is when gathering ends: quiet after the newest cause, but no later than max
-// after the first.
+// due is when gathering ends: once there are count causes, or quiet after the
+// newest, but no later than max after the first.
 func (r *Run) due() time.Time {
-	due := r.Newest.Add(r.Plan.Gather.Quiet)
-	if r.Plan.Gather.Max > 0 {
-		if latest := r.Opened.Add(r.Plan.Gather.Max); latest.Before(due) {
-			return latest
-		}
+	gather := r.Plan.Gather
+	if gather.Count > 0 && r.Causes.Count >= gather.Count {
+		return r.Opened
+	}
+	due := r.Newest.Add(gather.Quiet)
+	if gather.Quiet == 0 && gather.Count > 0 {
+		due = r.deadline()
+	}
+	if latest := r.Opened.Add(gather.Max); gather.Max > 0 && latest.Before(due) {
+		return latest
 	}
 	return due
 }

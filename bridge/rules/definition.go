@@ -41,11 +41,13 @@ func (s *Sources) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// A GatherDefinition is the value of `gather`: the word none, or quiet, max and key.
+// A GatherDefinition is the value of `gather`: the word none, or quiet, max, count
+// and key.
 type GatherDefinition struct {
 	None  bool   `json:"-"`
 	Quiet string `json:"quiet,omitempty"` // start when nothing new came for so long; default 0s
 	Max   string `json:"max,omitempty"`   // but no later than so long after the first; default: no bound
+	Count int    `json:"count,omitempty"` // or as soon as there are so many
 	Key   string `json:"key,omitempty"`   // CEL; events of different keys never share a run
 }
 

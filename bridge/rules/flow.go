@@ -31,18 +31,26 @@ func short(d time.Duration) string {
 	return text
 }
 
+// maxGathered is how many events one run can hold.
+const maxGathered = 50_000
+
 func (c *compiler) gather(def GatherDefinition) Gather {
 	gather := Gather{
 		None:  def.None,
 		Quiet: c.duration(0, def.Quiet, "gather", "quiet"),
 		Max:   c.duration(0, def.Max, "gather", "max"),
+		Count: def.Count,
 	}
 	switch {
-	case def.Max != "" && def.Quiet == "":
+	case def.Count < 0 || def.Count > maxGathered:
+		c.reportAt([]string{"gather", "count"}, "%s events; expected 1 to %d", strconv.Itoa(def.Count), maxGathered)
+	case def.Count > 0 && def.Quiet == "" && def.Max == "":
+		c.reportAt([]string{"gather", "count"}, "without max, fewer than %d events wait until the run's deadline; give both, as in {count: 10, max: 5m}", def.Count)
+	case def.Max != "" && def.Quiet == "" && def.Count == 0:
 		c.reportAt([]string{"gather", "max"}, "does nothing without quiet; give both, as in {quiet: 30s, max: 5m}")
 	case gather.Max > 0 && gather.Quiet > gather.Max:
 		c.reportAt([]string{"gather", "quiet"}, "%s is longer than max (%s)", def.Quiet, def.Max)
-	case gather.Quiet > 0 && def.Max == "":
+	case gather.Quiet > 0 && def.Max == "" && def.Count == 0:
 		c.reportAt([]string{"gather", "quiet"}, "without max a steady stream of events puts the run off until its deadline")
 		c.problems[len(c.problems)-1].Warning = true
 	}

@@ -41,6 +41,7 @@ type Gather struct {
 	None  bool          `json:"none,omitempty"`  // every event its own run
 	Quiet time.Duration `json:"quiet,omitempty"` // start when nothing new came for so long
 	Max   time.Duration `json:"max,omitempty"`   // but no later than so long after the first; 0 = no bound
+	Count int           `json:"count,omitempty"` // or as soon as there are so many; 0 = however many
 }
 
 // Retry says how often a step's call is tried when the fault may pass.

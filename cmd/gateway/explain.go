@@ -144,15 +144,24 @@ func explained(e rules.Explanation) string {
 
 // when says when a run starts.
 func when(gather rules.Gather) string {
-	switch {
-	case gather.None:
+	if gather.None {
 		return "at once, a run of its own"
-	case gather.Quiet == 0 && gather.Max == 0:
-		return "at once"
-	case gather.Max == 0:
-		return "when nothing new came for " + gather.Quiet.String()
 	}
-	return fmt.Sprintf("when nothing new came for %s, at most %s after the first", gather.Quiet, gather.Max)
+	var times []string
+	if gather.Count > 0 {
+		times = append(times, fmt.Sprintf("when %d events came", gather.Count))
+	}
+	if gather.Quiet > 0 {
+		times = append(times, fmt.Sprintf("when nothing new came for %s", gather.Quiet))
+	}
+	if len(times) == 0 {
+		return "at once"
+	}
+	text := strings.Join(times, ", or ")
+	if gather.Max > 0 {
+		text += fmt.Sprintf(", at most %s after the first", gather.Max)
+	}
+	return text
 }
 
 // describe says what a step would ask of Qlik.
