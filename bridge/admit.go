@@ -69,7 +69,20 @@ func (s *Scheduler) open(cause Cause, plan rules.Plan) *task {
 	}
 	t := &task{run: run, wakeI: -1}
 	s.tasks[run.ID] = t
+	s.rank(t)
 	return t
+}
+
+// rank gives a run its place: the oldest first, where a priority below high counts
+// as having come so much later. So one run overtakes another of a higher priority,
+// or is overtaken, by no more than Limits.Patience for each step between them, and
+// none waits for ever.
+func (s *Scheduler) rank(t *task) {
+	rank := t.run.Opened.Add(time.Duration(t.run.Plan.Priority) * s.limits.Patience)
+	if !rank.Equal(t.rank) {
+		s.withdraw(t)
+		t.rank = rank
+	}
 }
 
 func newSteps(plan rules.Plan) []StepRecord {
@@ -92,6 +105,7 @@ func (s *Scheduler) replan(t *task, plan rules.Plan) {
 	}
 	run.Plan = plan
 	t.apps = nil
+	s.rank(t)
 }
 
 // adopt fills the published apps that were found into a new plan, and says whether

@@ -11,6 +11,7 @@ import (
 type Limits struct {
 	Quota    map[qlik.Class]Rate // calls Qlik allows
 	Parallel map[qlik.Class]int  // most calls under way at once
+	Patience time.Duration       // a run goes before another of the next higher priority that came so much later
 	Poll     time.Duration       // shortest wait between two looks at a reload
 	Grace    time.Duration       // how long a call without an answer may still take effect
 	Bound    time.Duration       // a worker calls no later than this after the decision
@@ -42,6 +43,7 @@ func DefaultLimits() Limits {
 			qlik.ClassReload: {50, time.Minute}, qlik.ClassWrite: {100, time.Minute}, qlik.ClassRead: {1000, time.Minute},
 		},
 		Parallel: map[qlik.Class]int{qlik.ClassReload: 4, qlik.ClassWrite: 4, qlik.ClassRead: 8},
+		Patience: 15 * time.Minute,
 		Poll:     2 * time.Second,
 		Grace:    10 * time.Second,
 		Bound:    5 * time.Second,

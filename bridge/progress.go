@@ -104,10 +104,10 @@ func (s *Scheduler) wants(t *task, now time.Time) (Kind, time.Time) {
 func (s *Scheduler) due(t *task, now time.Time) time.Time {
 	run := t.run
 	if run.Newest.After(now) {
-		s.withdraw(t) // its place in a queue depends on when it was opened
 		run.Newest = now
 		if run.Opened.After(now) {
 			run.Opened = now
+			s.rank(t)
 		}
 		s.touch(t)
 	}

@@ -8,9 +8,10 @@ import (
 // A task is a run in the scheduler's memory, with what it wants next.
 type task struct {
 	run       *Run
-	want      Kind // what the run asks for when its time has come
-	out       bool // a command of it is under way
-	touched   bool // changed since it was last saved
+	want      Kind      // what the run asks for when its time has come
+	rank      time.Time // its place among the runs that could go on
+	out       bool      // a command of it is under way
+	touched   bool      // changed since it was last saved
 	pollAt    time.Time
 	misses    int       // reads in a row that failed
 	graceEnds time.Time // reconcile may conclude "not there" from a listing begun after this
@@ -66,20 +67,15 @@ func (w *wakes) remove(t *task) {
 	}
 }
 
-// A queue holds runs that could go on now, in the order in which they may:
-// priority, then the oldest first.
+// A queue holds runs that could go on now, in the order in which they may. See rank.
 type queue []*task
 
 func (q queue) Len() int { return len(q) }
 func (q queue) Less(i, j int) bool {
-	a, b := q[i].run, q[j].run
-	if a.Plan.Priority != b.Plan.Priority {
-		return a.Plan.Priority < b.Plan.Priority
+	if a, b := q[i].rank, q[j].rank; !a.Equal(b) {
+		return a.Before(b)
 	}
-	if !a.Opened.Equal(b.Opened) {
-		return a.Opened.Before(b.Opened)
-	}
-	return a.ID < b.ID
+	return q[i].run.ID < q[j].run.ID
 }
 func (q queue) Swap(i, j int) {
 	q[i], q[j] = q[j], q[i]

@@ -10,6 +10,7 @@ import (
 func (s *Scheduler) restore(run *Run, now time.Time) {
 	t := &task{run: run, wakeI: -1}
 	s.tasks[run.ID] = t
+	s.rank(t)
 	if len(run.Outbox) > 0 || run.State.Ended() {
 		s.touch(t)
 	}
