@@ -151,6 +151,7 @@ func (t *term) catchUp(sequence uint64) {
 
 // bury puts an event that cannot be carried out among the dead letters.
 func (t *term) bury(work context.Context, entry events.Entry, rule string, reason events.Reason, cause error) error {
+	t.d.cfg.Metrics.buried(t.d.cfg.Tenant, reason)
 	t.log.Warn().Str("hop", "dead").Uint64("sequence", entry.Sequence).Str("source", entry.Source).Str("rule", rule).
 		Str("reason", string(reason)).Err(cause).Msg("event cannot be carried out")
 	return t.persist(work, func() error {

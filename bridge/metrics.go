@@ -14,6 +14,7 @@ import (
 // closed lists only.
 type Metrics struct {
 	events   *prometheus.CounterVec
+	dead     *prometheus.CounterVec
 	runs     *prometheus.CounterVec
 	waits    *prometheus.HistogramVec
 	calls    *prometheus.CounterVec
@@ -34,6 +35,7 @@ func NewMetrics(registry prometheus.Registerer) (*Metrics, error) {
 	}
 	m := &Metrics{
 		events:   counter("admitted_events_total", "Events admitted to runs, by whether they opened or joined one.", "tenant", "rule", "result"),
+		dead:     counter("dead_letters_total", "Events that became dead letters, by why.", "tenant", "reason"),
 		runs:     counter("ended_runs_total", "Runs that ended, by how.", "tenant", "rule", "result"),
 		waits:    histogram("run_duration_seconds", "Time from the first cause of a run to its end.", "tenant", "rule"),
 		calls:    counter("qlik_calls_total", "Commands sent to Qlik, by kind and verdict.", "tenant", "action", "result", "reason"),
@@ -43,7 +45,7 @@ func NewMetrics(registry prometheus.Registerer) (*Metrics, error) {
 			Name: "qlik_gateway_breaker_open_ratio", Help: "1 while the tenant's circuit breaker is open.",
 		}, []string{"tenant"}),
 	}
-	for _, collector := range []prometheus.Collector{m.events, m.runs, m.waits, m.calls, m.seconds, m.outcomes, m.open} {
+	for _, collector := range []prometheus.Collector{m.events, m.dead, m.runs, m.waits, m.calls, m.seconds, m.outcomes, m.open} {
 		if err := registry.Register(collector); err != nil {
 			return nil, err
 		}
@@ -57,6 +59,10 @@ func (m *Metrics) admitted(tenant, rule string, opened bool) {
 		result = "opened"
 	}
 	m.events.WithLabelValues(tenant, rule, result).Inc()
+}
+
+func (m *Metrics) buried(tenant string, reason events.Reason) {
+	m.dead.WithLabelValues(tenant, string(reason)).Inc()
 }
 
 func (m *Metrics) ended(run *Run) {
