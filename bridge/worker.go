@@ -21,7 +21,7 @@ var errStalled = errors.New("the command waited too long to be carried out; noth
 
 // errUnmet is how the first call ends when Qlik's clock was not known yet, and so
 // not written down with it.
-var errUnmet = errors.New("Qlik's clock had to be learned first; nothing was called")
+var errUnmet = errors.New("the clock of Qlik had to be learned first; nothing was called")
 
 // A worker carries out commands, one attempt each. It keeps no state that matters.
 type worker struct {
