@@ -35,6 +35,7 @@ type Config struct {
 	Holder   func(ctx context.Context, tenant string) (string, error) // who works for a tenant; "" = nobody
 	Tokens   []Token                                                  // none = whoever comes from this machine may do everything
 	Metrics  prometheus.Gatherer
+	Told     *events.Subscriptions       // who is told of outcomes over HTTP
 	Ready    func(context.Context) error // nil while webhooks can be taken; Qlik's health is no part of it
 	Indexed  int                         // most runs that lists know; 0 = bridge.DefaultIndexed
 	Version  string
@@ -118,6 +119,7 @@ func (c *Console) routeAPI(api *gin.RouterGroup) {
 	api.POST("/runs/:id/resolve", append(change, c.resolveRun)...)
 	api.POST("/runs/:id/cancel", append(change, c.cancelRun)...)
 	c.routeDead(api, change...)
+	c.routeSubscriptions(api, change...)
 }
 
 func (cfg Config) readyz(c *gin.Context) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -168,4 +169,35 @@ func (s *Subscriptions) since(ctx context.Context, from time.Time) (uint64, erro
 func (s *Subscriptions) look(ctx context.Context) (jetstream.Stream, error) {
 	stream, err := s.js.Stream(ctx, s.stream)
 	return stream, classify("look up "+s.stream, err)
+}
+
+// Names returns the names of the subscriptions that have begun at some time, in the
+// order of the alphabet.
+func (s *Subscriptions) Names(ctx context.Context) ([]string, error) {
+	lister, err := s.kv.ListKeysFiltered(ctx, stateKey("*"))
+	if err != nil {
+		return nil, classify("list subscriptions", err)
+	}
+	defer lister.Stop() //nolint:errcheck // every key was taken
+	var names []string
+	for key := range lister.Keys() {
+		names = append(names, strings.TrimPrefix(key, stateKey("")))
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// Behind returns how many outcomes a subscription with this state has still to look
+// at or to be told of.
+func (s *Subscriptions) Behind(ctx context.Context, state SubscriptionState) (uint64, error) {
+	stream, err := s.look(ctx)
+	if err != nil {
+		return 0, err
+	}
+	known := stream.CachedInfo().State
+	behind := uint64(len(state.Waiting))
+	if next := max(state.Next, known.FirstSeq); next <= known.LastSeq {
+		behind += known.LastSeq - next + 1
+	}
+	return behind, nil
 }

@@ -93,7 +93,7 @@ func (g *gateway) assemble(ctx context.Context, b *broker.Broker) (*session, err
 	p.show(g.cfg, revision.Number)
 	p.operators, err = console.New(console.Config{
 		Ledger: kept.ledger, Journal: kept.journal, Desk: desk, Stream: b.JetStream(), Out: b.Names().Out, Setup: p.setup.Load, Holder: holderOf(kept.leases),
-		Tokens: g.cfg.Tokens, Metrics: registry, Ready: p.ready, Version: currentBuild().Version, Log: g.log,
+		Tokens: g.cfg.Tokens, Metrics: registry, Told: p.tellers.shared.States, Ready: p.ready, Version: currentBuild().Version, Log: g.log,
 		Replayer: bridge.Replayer{Journal: kept.journal, Dead: kept.dead, Ledger: kept.ledger, Revisions: revisions},
 	})
 	return p, err

@@ -19,7 +19,7 @@ func newRootCommand(started *bool) *cobra.Command {
 	root.AddCommand(
 		newRunCommand(), newDemoCommand(), newSimCommand(), newCheckCommand(), newExplainCommand(), newTestCommand(), newRunsCommand(), newVersionCommand(),
 		newPresetsCommand(), newSendCommand(),
-		newDeadCommand(), newReplayCommand(), newTenantsCommand(),
+		newDeadCommand(), newReplayCommand(), newTenantsCommand(), newSubscriptionsCommand(),
 	)
 	return root
 }

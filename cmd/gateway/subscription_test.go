@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -18,7 +19,7 @@ type webhook struct {
 	*httptest.Server
 	mu   sync.Mutex
 	got  []heard
-	down bool
+	code int // 0 = 200
 	bad  []error
 }
 
@@ -48,8 +49,8 @@ func newWebhook(t *testing.T, secret string) *webhook {
 		case err != nil:
 			w.bad = append(w.bad, err)
 			answer.WriteHeader(http.StatusBadRequest)
-		case w.down:
-			answer.WriteHeader(http.StatusServiceUnavailable)
+		case w.code > 299:
+			answer.WriteHeader(w.code)
 		default:
 			w.got = append(w.got, event)
 		}
@@ -58,10 +59,11 @@ func newWebhook(t *testing.T, secret string) *webhook {
 	return w
 }
 
-func (w *webhook) set(down bool) {
+// set makes it answer with a status.
+func (w *webhook) set(code int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.down = down
+	w.code = code
 }
 
 // count returns how many deliveries of a type came, and what could not be verified.
@@ -91,15 +93,52 @@ subscriptions:
 	}
 	s.hook(`{"n":1}`)
 	s.eventually("the first run is told", told(1))
-	receiver.set(true)
+	receiver.set(http.StatusServiceUnavailable)
 	s.hook(`{"n":2}`)
 	s.hook(`{"n":3}`)
 	s.gateway.line("answered 503")
 	s.gateway.kill()
-	receiver.set(false)
+	receiver.set(http.StatusOK)
 	s.start()
 	s.eventually("all runs are told", told(3))
 	if _, bad := receiver.count(succeeded); len(bad) > 0 {
 		t.Errorf("not verified: %v", bad)
+	}
+}
+
+func TestOperatorEnablesAndReplaysASubscription(t *testing.T) {
+	t.Parallel()
+	const secret = "whsec_YSBzZWNyZXQgbG9uZyBlbm91Z2ggZm9yIGEgdGVzdA=="
+	receiver := newWebhook(t, secret)
+	receiver.set(http.StatusGone)
+	s := newSite(t, fmt.Sprintf(`
+  - {name: refresh, on: jobs, when: "true", app: "{{Sales}}", gather: none, do: [reload]}
+subscriptions:
+  - {name: alerts, url: "%s/hook", secret: "%s", when: 'rule == "refresh"', allow: [127.0.0.1]}
+`, receiver.URL, secret), "--reload-time", "10ms")
+	s.hook(`{"n":1}`)
+	ls := func(state string) func() bool {
+		return func() bool {
+			_, out, _ := command("subscriptions", "ls", "--server", "http://"+s.up.Console)
+			return strings.Contains(out, state)
+		}
+	}
+	s.eventually("it is disabled", ls("disabled: gone"))
+	receiver.set(http.StatusOK)
+	if code, out, errOut := command("subscriptions", "enable", "alerts", "--server", "http://"+s.up.Console); code != 0 || !strings.Contains(out, "told") {
+		t.Fatalf("code %d: %s%s", code, out, errOut)
+	}
+	told := func(n int) func() bool {
+		return func() bool { got, _ := receiver.count("io.qlikgateway.v1.run.succeeded"); return got >= n }
+	}
+	s.eventually("it goes on", told(1))
+	if code, out, errOut := command("subscriptions", "replay", "alerts", "--since", "1h", "--server", "http://"+s.up.Console); code != 0 {
+		t.Fatalf("code %d: %s%s", code, out, errOut)
+	}
+	s.eventually("it is told again", told(2))
+	for _, wrong := range [][]string{{"enable", "nobody"}, {"replay", "alerts"}, {"replay", "alerts", "--since", "soon"}} {
+		if code, _, _ := command(append([]string{"subscriptions", "--server", "http://" + s.up.Console}, wrong...)...); code == 0 {
+			t.Errorf("%v is taken", wrong)
+		}
 	}
 }
