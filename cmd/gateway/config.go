@@ -31,6 +31,7 @@ type config struct {
 	Rules       *rules.Set
 
 	Subscriptions []events.Subscription // in the order of the file
+	Readers       []events.Reader       // of GET /v1/events
 
 	SourceNames []string           // in the order of the alphabet
 	RuleNames   []string           // in the order of the file

@@ -12,6 +12,7 @@ import (
 
 	"github.com/qlikgateway/gateway/bridge"
 	"github.com/qlikgateway/gateway/console"
+	"github.com/qlikgateway/gateway/events"
 	"github.com/qlikgateway/gateway/events/broker"
 	"github.com/qlikgateway/gateway/ingress"
 	"github.com/qlikgateway/gateway/qlik"
@@ -90,6 +91,8 @@ func (g *gateway) assemble(ctx context.Context, b *broker.Broker) (*session, err
 	if p.tellers, err = g.openTellers(ctx, b, shared, registry); err != nil {
 		return nil, err
 	}
+	p.feed = events.NewFeed(events.FeedConfig{Outcomes: p.tellers.shared.States, Readers: g.cfg.Readers, Log: g.log})
+	p.senders = withFeed(p.senders, p.feed)
 	p.show(g.cfg, revision.Number)
 	p.operators, err = console.New(console.Config{
 		Ledger: kept.ledger, Journal: kept.journal, Desk: desk, Stream: b.JetStream(), Out: b.Names().Out, Setup: p.setup.Load, Holder: holderOf(kept.leases),

@@ -66,7 +66,7 @@ func (r *reader) read() *config {
 	if c.Document, err = json.Marshal(rules.Record{Names: r.names(), Rules: r.written.Rules}); err != nil {
 		r.report(err.Error(), "rules")
 	}
-	c.Subscriptions = r.subscriptions()
+	c.Subscriptions, c.Readers = r.subscriptions(), r.readers()
 	r.unused()
 	c.Files = r.files
 	return c

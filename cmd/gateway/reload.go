@@ -126,6 +126,7 @@ func fixedChanges(old, next *config) []string {
 		"http.addr":            old.HTTPAddr == next.HTTPAddr,
 		"http.trusted_proxies": reflect.DeepEqual(old.Proxies, next.Proxies),
 		"http.tls":             (old.TLS == tlsFiles{}) == (next.TLS == tlsFiles{}),
+		"http.readers":         reflect.DeepEqual(old.Readers, next.Readers),
 		"console.tokens":       reflect.DeepEqual(old.Tokens, next.Tokens),
 		"console.addr":         old.ConsoleAddr == next.ConsoleAddr,
 		"broker":               reflect.DeepEqual(old.Broker, next.Broker),

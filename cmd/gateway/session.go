@@ -15,6 +15,7 @@ import (
 
 	"github.com/qlikgateway/gateway/bridge"
 	"github.com/qlikgateway/gateway/console"
+	"github.com/qlikgateway/gateway/events"
 	"github.com/qlikgateway/gateway/events/broker"
 	"github.com/qlikgateway/gateway/ingress"
 )
@@ -30,6 +31,7 @@ type session struct {
 	ingress     *ingress.Ingress
 	dispatchers []*bridge.Dispatcher
 	tellers     *tellers
+	feed        *events.Feed
 	senders     http.Handler
 	operators   *console.Console
 	setup       atomic.Pointer[console.Setup] // the configuration in force, to show
@@ -240,6 +242,7 @@ func (s *session) serve(ctx context.Context, f *front, up func()) error {
 		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopListener)
 		defer cancel()
 		s.stopping.Store(true)
+		s.feed.Close()
 		err = f.senders.Shutdown(bounded)
 	case <-s.broker.Broken():
 		err = errStore
@@ -247,6 +250,7 @@ func (s *session) serve(ctx context.Context, f *front, up func()) error {
 	case err = <-failed:
 		f.current.Store(nil)
 	}
+	s.feed.Close()
 	stopListening()
 	listening.Wait()
 	stopDoing()

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"bufio"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -141,4 +143,42 @@ subscriptions:
 			t.Errorf("%v is taken", wrong)
 		}
 	}
+}
+
+func TestReaderOfTheFeedIsToldAndLetsTheGatewayStop(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, `
+  - {name: refresh, on: jobs, when: "true", app: "{{Sales}}", gather: none, do: [reload]}
+`, "--reload-time", "10ms")
+	text := string(read(t, s.config))
+	text = strings.Replace(text, `http: {addr: "127.0.0.1:0"`, `http: {readers: [{name: wall, secret: env:TEST_HOOK}], addr: "127.0.0.1:0"`, 1)
+	if err := os.WriteFile(s.config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.gateway.kill()
+	s.start()
+	s.hook(`{"n":1}`)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.up.HTTP+"/v1/events?since=1h", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+testSecret)
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	told := false
+	for lines := bufio.NewScanner(response.Body); lines.Scan(); {
+		if strings.Contains(lines.Text(), "io.qlikgateway.v1.run.succeeded") {
+			told = true
+			if err := s.gateway.cmd.Process.Signal(os.Interrupt); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if !told {
+		t.Error("the stream ended before the run's end was told")
+	}
+	<-s.gateway.done
 }

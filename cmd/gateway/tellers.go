@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"sync"
 	"time"
 
@@ -82,6 +83,17 @@ func (t *tellers) replace(subscribers []*events.Subscriber) {
 	t.stop()
 	t.subscribers = subscribers
 	t.start()
+}
+
+// withFeed serves outcomes beside what senders reach.
+func withFeed(senders http.Handler, feed *events.Feed) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/v1/events" && len(feed.Readers) > 0 {
+			feed.ServeHTTP(w, r)
+			return
+		}
+		senders.ServeHTTP(w, r)
+	})
 }
 
 // hold runs work while this process has the lease of that name. The lease is kept

@@ -25,6 +25,10 @@ type writtenHTTP struct {
 		Cert string `json:"cert"`
 		Key  string `json:"key"`
 	} `json:"tls"`
+	Readers []struct {
+		Name   string `json:"name"`
+		Secret secret `json:"secret"`
+	} `json:"readers"`
 }
 
 type writtenConsole struct {

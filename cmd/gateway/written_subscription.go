@@ -39,6 +39,21 @@ func (r *reader) subscriptions() []events.Subscription {
 	return all
 }
 
+// readers understands who may read outcomes over a connection that stays open.
+func (r *reader) readers() []events.Reader {
+	var all []events.Reader
+	taken := map[string]bool{}
+	for i, w := range r.written.HTTP.Readers {
+		path := []string{"http", "readers", strconv.Itoa(i)}
+		if taken[w.Name] && w.Name != "" {
+			r.report("two readers have this name; the log could not tell who reads", child(path, "name")...)
+		}
+		taken[w.Name] = true
+		all = append(all, events.Reader{Name: w.Name, Secret: r.secret(w.Secret, child(path, "secret")...)})
+	}
+	return all
+}
+
 func (r *reader) subscription(w writtenSubscription, path []string) events.Subscription {
 	s := events.Subscription{
 		Name: w.Name, Mode: events.Mode(w.Format), Progress: w.Progress, Concurrency: w.Concurrency,
