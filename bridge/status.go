@@ -92,7 +92,7 @@ func (d *Desk) Status(ctx context.Context, tenant string) (Status, error) {
 // Status returns how the scheduler stands. It changes nothing.
 func (s *Scheduler) Status(now time.Time) Status {
 	status := Status{At: now, Breaker: s.gate.status(), Cursor: s.cursor, Waits: map[Wait]int{}, Parked: []Parked{}}
-	for _, class := range classes() {
+	for _, class := range []qlik.Class{qlik.ClassReload, qlik.ClassWrite, qlik.ClassRead} {
 		status.Quota = append(status.Quota, s.quota[class].status(class, now))
 	}
 	for _, lane := range s.lanes {

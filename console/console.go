@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"html/template"
 	"net/http"
 	"strconv"
@@ -39,6 +40,7 @@ type Config struct {
 	Ready    func(context.Context) error // nil while webhooks can be taken; Qlik's health is no part of it
 	Indexed  int                         // most runs that lists know; 0 = bridge.DefaultIndexed
 	Version  string
+	Routes   func(method, path string) // told of every route; nil = nobody asks
 	Log      zerolog.Logger
 }
 
@@ -95,6 +97,7 @@ func (c *Console) Run(ctx context.Context) error {
 //	    /api/v1/...         the API; see there
 //	GET /...                pages
 func (c *Console) routes() http.Handler {
+	gin.SetMode(gin.ReleaseMode)
 	router := gin.New()
 	router.HandleMethodNotAllowed = true
 	router.Use(gin.CustomRecovery(func(g *gin.Context, fault any) {
@@ -106,14 +109,21 @@ func (c *Console) routes() http.Handler {
 	router.GET("/healthz", func(g *gin.Context) { g.JSON(http.StatusOK, gin.H{"status": "ok", "version": c.Version}) })
 	router.GET("/readyz", c.readyz)
 	router.GET("/metrics", gin.WrapH(promhttp.HandlerFor(c.Metrics, promhttp.HandlerOpts{})))
+	router.GET("/openapi.json", c.openAPI)
 	c.routeAPI(router.Group("/api/v1", c.admit(Viewer)))
 	c.routePages(router.Group("/", pageHeaders))
+	if c.Routes != nil {
+		for _, route := range router.Routes() {
+			c.Routes(route.Method, route.Path)
+		}
+	}
 	return router
 }
 
 // routeAPI serves the API.
 func (c *Console) routeAPI(api *gin.RouterGroup) {
 	change := []gin.HandlerFunc{c.admit(Operator), sameSite, c.audit}
+	c.routeViews(api)
 	api.GET("/runs", c.listRuns)
 	api.GET("/runs/:id", c.showRun)
 	api.POST("/runs/:id/resolve", append(change, c.resolveRun)...)
@@ -161,17 +171,27 @@ func runQuery(c *gin.Context) (bridge.RunQuery, error) {
 		Tenant: c.Query("tenant"), Rule: c.Query("rule"), App: c.Query("app"), Before: c.Query("before"),
 		State: bridge.RunState(c.Query("state")), Limit: 100,
 	}
-	if text := c.Query("limit"); text != "" {
-		limit, err := strconv.Atoi(text)
-		if err != nil || limit < 1 || limit > 1000 {
-			return query, errors.New("limit: expected a whole number from 1 to 1000")
-		}
-		query.Limit = limit
+	var err error
+	if query.Limit, err = limitOf(c, query.Limit, 1000); err != nil {
+		return query, err
 	}
 	if query.State != "" && !query.State.Known() {
 		return query, errors.New("state: expected gathering, ready, running, held, succeeded, failed, canceled or expired")
 	}
 	return query, nil
+}
+
+// limitOf reads how many things are wanted.
+func limitOf(c *gin.Context, fallback, most int) (int, error) {
+	text := c.Query("limit")
+	if text == "" {
+		return fallback, nil
+	}
+	limit, err := strconv.Atoi(text)
+	if err != nil || limit < 1 || limit > most {
+		return fallback, fmt.Errorf("limit: expected a whole number from 1 to %d", most)
+	}
+	return limit, nil
 }
 
 func (cfg Config) showRun(c *gin.Context) {

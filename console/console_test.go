@@ -31,9 +31,14 @@ type desk struct {
 	broker *broker.Broker
 	server *httptest.Server
 	log    *strings.Builder
+	dead   *events.DeadLetters
 }
 
 const definitions = `[{"name": "refresh", "on": "etl", "app": "8f4f7f6e-1111-4222-8333-444455556666", "when": "data.rows > 0", "do": ["reload"]}]`
+
+func ruleNames() rules.Names {
+	return rules.Names{Tenants: []string{"acme"}, Sources: []string{"etl", "lab"}}
+}
 
 func newDesk(t testing.TB, edit ...func(*console.Config)) *desk {
 	t.Helper()
@@ -47,7 +52,7 @@ func newDesk(t testing.TB, edit ...func(*console.Config)) *desk {
 	d.must(err)
 	var defs []rules.Definition
 	d.must(json.Unmarshal([]byte(definitions), &defs))
-	set, problems := rules.Compile(defs, rules.Names{Tenants: []string{"acme"}, Sources: []string{"etl", "lab"}})
+	set, problems := rules.Compile(defs, ruleNames())
 	if set == nil {
 		t.Fatal(problems)
 	}
@@ -64,6 +69,15 @@ func newDesk(t testing.TB, edit ...func(*console.Config)) *desk {
 		Metrics: prometheus.NewRegistry(), Ready: func(context.Context) error { return errors.New("not today") },
 		Version: "test", Log: zerolog.New(zerolog.SyncWriter(d.log)),
 	}
+	cfg.Told, err = events.OpenSubscriptions(t.Context(), js, names.Ledger, names.Out)
+	d.must(err)
+	d.dead = events.NewDeadLetters(js, names.Dead, names.DeadSubject)
+	revisions := bridge.NewRevisions(ledger)
+	document, err := json.Marshal(rules.Record{Names: ruleNames(), Rules: defs})
+	d.must(err)
+	_, err = revisions.Use(t.Context(), document, set)
+	d.must(err)
+	cfg.Replayer = bridge.Replayer{Journal: cfg.Journal, Dead: d.dead, Ledger: ledger, Revisions: revisions}
 	for _, e := range edit {
 		e(&cfg)
 	}

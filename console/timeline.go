@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/qlikgateway/gateway/bridge"
+	"github.com/qlikgateway/gateway/events"
 )
 
 // A hop is one thing that happened to a run, in the order of time.
@@ -22,7 +24,7 @@ type hop struct {
 func timeline(setup *Setup, run *bridge.Run, causes []causeView, told []Told) []hop {
 	opening := "the first trigger was accepted"
 	if len(causes) > 0 && causes[0].Source != "" {
-		opening = fmt.Sprintf("%s from source %s was accepted", causes[0].Type, causes[0].Source)
+		opening = fmt.Sprintf("%s from source %s was accepted", strings.TrimPrefix(causes[0].Type, events.TypePrefix), causes[0].Source)
 	}
 	line := []hop{{At: run.Opened, Text: opening, Note: "event " + run.Causes.First(), Look: "calm"}}
 	if run.Causes.Count > 1 {
@@ -46,9 +48,9 @@ func timeline(setup *Setup, run *bridge.Run, causes []causeView, told []Told) []
 
 func stepHops(setup *Setup, run *bridge.Run, i int) []hop {
 	plan, step := run.Plan.Steps[i], &run.Steps[i]
-	what := plan.Name
+	what, of := string(plan.Action), plan.Name
 	if plan.Args.App != "" {
-		what += " of " + setup.app(plan.Args.App)
+		what, of = what+" "+setup.app(plan.Args.App), of+" of "+setup.app(plan.Args.App)
 	}
 	var line []hop
 	for n, attempt := range step.Attempts {
@@ -69,7 +71,7 @@ func stepHops(setup *Setup, run *bridge.Run, i int) []hop {
 	}
 	if !step.Ended.IsZero() {
 		note := cmp.Or(step.Error, step.Result.Status)
-		line = append(line, hop{At: step.Ended, Text: fmt.Sprintf("%s %s", what, step.State), Note: note, Look: look(string(step.State))})
+		line = append(line, hop{At: step.Ended, Text: fmt.Sprintf("%s %s", of, step.State), Note: note, Look: look(string(step.State))})
 	}
 	return line
 }

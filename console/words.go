@@ -15,7 +15,7 @@ import (
 // words are what the pages' templates can say.
 func words() template.FuncMap {
 	return template.FuncMap{
-		"ago": ago, "until": until, "took": took, "exact": exact, "stamp": stamp, "look": look, "waits": waits,
+		"ago": ago, "until": until, "took": took, "exact": exact, "stamp": stamp, "clock": clock, "look": look, "waits": waits,
 		"reason": reasonWords, "plural": plural, "sign": sign,
 		"pretty": func(body json.RawMessage) string { return pretty(body) },
 		"menu":   menu, "participle": participle, "mostTold": func() int { return mostTold },
@@ -86,6 +86,7 @@ func until(at time.Time) string {
 }
 
 func exact(at time.Time) string { return at.UTC().Format("2006-01-02 15:04:05.000 UTC") }
+func clock(at time.Time) string { return at.UTC().Format("15:04:05.000") }
 func stamp(at time.Time) string { return at.UTC().Format(time.RFC3339Nano) }
 
 // look returns the style of a state, of runs, steps and breakers alike.

@@ -1,0 +1,286 @@
+package console_test
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	cloudevents "github.com/cloudevents/sdk-go/v2/event"
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers/legacy"
+
+	"github.com/qlikgateway/gateway/bridge"
+	"github.com/qlikgateway/gateway/console"
+	"github.com/qlikgateway/gateway/events"
+	"github.com/qlikgateway/gateway/schemas"
+)
+
+func document(t *testing.T) *openapi3.T {
+	t.Helper()
+	text, err := schemas.API()
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := openapi3.NewLoader().LoadFromData(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := doc.Validate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return doc
+}
+
+// TestAnswersAreAsTheDocumentPromises asks every operation of the document, well
+// and badly, and holds each answer against it.
+func TestAnswersAreAsTheDocumentPromises(t *testing.T) {
+	t.Parallel()
+	doc := document(t)
+	router, err := legacy.NewRouter(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := newDesk(t)
+	id := d.put(0, 3, bridge.RunSucceeded, bridge.StepSucceeded)
+	open := d.put(3, 1, bridge.RunHeld, bridge.StepUnknown)
+	d.until("/api/v1/runs", open)
+	d.tell("io.qlikgateway.v1.run.succeeded", id)
+	d.until("/api/v1/events", id)
+	d.bury()
+	d.subscribe("alerts")
+	asked := map[string]bool{}
+	for _, ask := range []struct {
+		method, path, body string
+		status             int
+	}{
+		{"GET", "/api/v1/runs", "", 200},
+		{"GET", "/api/v1/runs?state=held&tenant=acme&rule=refresh&limit=1", "", 200},
+		{"GET", "/api/v1/runs?limit=0", "", 400},
+		{"GET", "/api/v1/runs?state=odd", "", 400},
+		{"GET", "/api/v1/runs/" + id, "", 200},
+		{"GET", "/api/v1/runs/none", "", 404},
+		{"POST", "/api/v1/runs/" + open + "/resolve", `{"as": "retry"}`, 503}, // no dispatcher works here
+		{"POST", "/api/v1/runs/none/resolve", `{"as": "retry"}`, 404},
+		{"POST", "/api/v1/runs/" + open + "/cancel", `{}`, 503},
+		{"GET", "/api/v1/events?type=succeeded", "", 200},
+		{"GET", "/api/v1/events?limit=501", "", 400},
+		{"GET", "/api/v1/tenants", "", 200},
+		{"GET", "/api/v1/dead", "", 200},
+		{"GET", "/api/v1/dead/1", "", 200},
+		{"GET", "/api/v1/dead/99", "", 404},
+		{"POST", "/api/v1/dead/1/replay", "{}", 200},
+		{"DELETE", "/api/v1/dead/1", "", 200},
+		{"POST", "/api/v1/replay", `{"from": "2026-01-01T00:00:00Z", "dry_run": true}`, 200},
+		{"POST", "/api/v1/replay", `{}`, 400},
+		{"GET", "/api/v1/subscriptions", "", 200},
+		{"POST", "/api/v1/subscriptions/alerts/enable", "{}", 200},
+		{"POST", "/api/v1/subscriptions/alerts/replay", `{"since": "2026-01-01T00:00:00Z"}`, 200},
+		{"POST", "/api/v1/subscriptions/nobody/enable", "{}", 404},
+		{"GET", "/api/v1/sources", "", 200},
+		{"GET", "/api/v1/rules", "", 200},
+		{"POST", "/api/v1/rules/try", `{"source": "etl", "data": {"rows": 1}}`, 200},
+		{"POST", "/api/v1/rules/try", `{"source": "etl", "data": {}}`, 200},
+		{"POST", "/api/v1/rules/try", `{"source": "nobody"}`, 400},
+	} {
+		request, err := http.NewRequestWithContext(t.Context(), ask.method, ask.path, strings.NewReader(ask.body))
+		d.must(err)
+		request.Header.Set("Content-Type", "application/json")
+		route, params, err := router.FindRoute(request)
+		if err != nil {
+			t.Errorf("%s %s is not in the document: %v", ask.method, ask.path, err)
+			continue
+		}
+		asked[route.Operation.OperationID] = true
+		got := d.ask(ask.method, ask.path, ask.body, "Content-Type", "application/json")
+		if got.StatusCode != ask.status {
+			t.Errorf("%s %s: %s %s", ask.method, ask.path, got.Status, got.body)
+		}
+		in := &openapi3filter.RequestValidationInput{Request: request, PathParams: params, Route: route}
+		out := &openapi3filter.ResponseValidationInput{
+			RequestValidationInput: in, Status: got.StatusCode, Header: got.Header, Body: io.NopCloser(bytes.NewReader([]byte(got.body))),
+			Options: &openapi3filter.Options{IncludeResponseStatus: true, MultiError: true, ExcludeResponseBody: got.Header.Get("Content-Type") == "application/x-ndjson"},
+		}
+		if err := openapi3filter.ValidateResponse(t.Context(), out); err != nil {
+			t.Errorf("%s %s: %v\n%s", ask.method, ask.path, err, got.body)
+		}
+	}
+	for path, item := range doc.Paths.Map() {
+		for method, operation := range item.Operations() {
+			if !asked[operation.OperationID] && operation.OperationID != "streamEvents" {
+				t.Errorf("%s %s of the document is not asked here", method, path)
+			}
+		}
+	}
+}
+
+// TestEveryRouteIsInTheDocument is the other way round.
+func TestEveryRouteIsInTheDocument(t *testing.T) {
+	t.Parallel()
+	doc := document(t)
+	var routes []string
+	newDesk(t, func(cfg *console.Config) {
+		cfg.Routes = func(method, path string) { routes = append(routes, method+" "+path) }
+	})
+	parameter := regexp.MustCompile(`:(\w+)`)
+	seen := 0
+	for _, route := range routes {
+		method, path, _ := strings.Cut(route, " ")
+		if !strings.HasPrefix(path, "/api/") {
+			continue
+		}
+		seen++
+		item := doc.Paths.Value(parameter.ReplaceAllString(path, "{$1}"))
+		if item == nil || item.GetOperation(method) == nil {
+			t.Errorf("%s is not in schemas/api.openapi.yaml", route)
+		}
+	}
+	if seen == 0 {
+		t.Error("no route was seen")
+	}
+}
+
+// bury puts an event on the journal and among the dead letters.
+func (d *desk) bury() {
+	d.t.Helper()
+	event := cloudevents.New()
+	event.SetID("bad-1")
+	event.SetSource("/etl")
+	event.SetType("com.example.done")
+	d.must(event.SetData("application/json", json.RawMessage(`{"rows": 1}`)))
+	names := d.broker.Names()
+	journal := events.NewJournal(d.broker.JetStream(), events.JournalConfig{In: names.In, Unmatched: names.Unmatched, InSubject: names.InSubject, UnmatchedSubject: names.UnmatchedSubject})
+	_, err := journal.Append(d.t.Context(), events.Arrival{Source: "etl", Event: event, DedupeID: "bad-1"}, []events.Target{{Tenant: "acme", Rules: []string{"refresh"}}}, 1)
+	d.must(err)
+	entry, err := journal.Entry(d.t.Context(), 1)
+	d.must(err)
+	d.must(d.dead.Put(d.t.Context(), entry, events.Burial{Rule: "refresh", Reason: events.Reasons()[0], Hop: "dispatcher", Hint: "mend the rule"}))
+}
+
+// subscribe leaves the state of a subscription that has begun.
+func (d *desk) subscribe(name string) {
+	d.t.Helper()
+	kv, err := d.broker.JetStream().KeyValue(d.t.Context(), d.broker.Names().Ledger)
+	d.must(err)
+	_, err = kv.Put(d.t.Context(), "subscription."+name, []byte(`{"next": 1, "address": "x", "saved": "2026-01-01T00:00:00Z"}`))
+	d.must(err)
+}
+
+// tell publishes an outcome of a run.
+func (d *desk) tell(kind, run string) {
+	d.t.Helper()
+	outcome, err := events.NewOutcome(events.Head{
+		ID: kind + run + time.Now().String(), Type: kind, Tenant: "acme", Time: time.Now(), Key: run, Rule: "refresh", CorrelationID: run, Subject: run,
+	}, events.RunData{Work: events.Work{Tenant: "acme", Run: run, Rule: "refresh"}, State: "succeeded"})
+	d.must(err)
+	publisher := events.NewPublisher(d.broker.JetStream(), events.PublisherConfig{Subject: d.broker.Names().OutSubject})
+	d.must(publisher.Publish(d.t.Context(), outcome))
+}
+
+func TestStreamTellsOutcomesAndWhatWasMissed(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.tell("io.qlikgateway.v1.run.succeeded", "run-1")
+	d.until("/api/v1/events", "run-1")
+	first := d.next("")
+	d.tell("io.qlikgateway.v1.run.failed", "run-2")
+	second := first()
+	if second.Run != "run-2" || second.Type != "io.qlikgateway.v1.run.failed" {
+		t.Errorf("%+v", second)
+	}
+	if again := d.next("1")(); again.Run != "run-2" || again.Sequence != second.Sequence {
+		t.Errorf("who comes back hears %+v", again)
+	}
+}
+
+// next opens the stream and returns a function that reads its next outcome.
+func (d *desk) next(after string) func() console.Told {
+	d.t.Helper()
+	request, err := http.NewRequestWithContext(d.t.Context(), http.MethodGet, d.server.URL+"/api/v1/events/stream", nil)
+	d.must(err)
+	if after != "" {
+		request.Header.Set("Last-Event-ID", after)
+	}
+	response, err := http.DefaultClient.Do(request)
+	d.must(err)
+	d.t.Cleanup(func() { _ = response.Body.Close() })
+	lines := bufio.NewScanner(response.Body)
+	lines.Scan() // retry: it has begun
+	return func() console.Told {
+		var told console.Told
+		for lines.Scan() {
+			if data, ok := strings.CutPrefix(lines.Text(), "data: "); ok {
+				d.must(json.Unmarshal([]byte(data), &told))
+				return told
+			}
+		}
+		d.t.Fatal("the stream ended")
+		return told
+	}
+}
+
+func TestRolesAndTokens(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, func(cfg *console.Config) {
+		cfg.Tokens = []console.Token{{Name: "ann", Role: console.Operator, Secret: "canary-operator"}, {Name: "bob", Role: console.Viewer, Secret: "canary-viewer"}}
+	})
+	cancel := "/api/v1/runs/none/cancel"
+	for _, ask := range []struct {
+		method, path, token string
+		status              int
+	}{
+		{"GET", "/api/v1/runs", "", 401}, {"GET", "/api/v1/runs", "wrong", 401}, {"GET", "/api/v1/runs", "canary-viewer", 200},
+		{"POST", cancel, "canary-viewer", 403}, {"POST", cancel, "canary-operator", 404}, {"POST", cancel, "", 401},
+		{"GET", "/healthz", "", 200}, {"GET", "/", "", 401}, {"GET", "/static/style.css", "", 200},
+	} {
+		headers := []string{"Content-Type", "application/json"}
+		if ask.token != "" {
+			headers = append(headers, "Authorization", "Bearer "+ask.token)
+		}
+		if got := d.ask(ask.method, ask.path, "{}", headers...); got.StatusCode != ask.status {
+			t.Errorf("%s %s as %q: %s", ask.method, ask.path, ask.token, got.Status)
+		}
+	}
+	signedIn := d.ask("POST", "/login", "token=canary-operator&to=//evil.example", "Content-Type", "application/x-www-form-urlencoded")
+	cookie := signedIn.Header.Get("Set-Cookie")
+	if signedIn.StatusCode != 303 || signedIn.Header.Get("Location") != "/" || !strings.Contains(cookie, "HttpOnly") || !strings.Contains(cookie, "SameSite=Strict") {
+		t.Errorf("%s to %s with %s", signedIn.Status, signedIn.Header.Get("Location"), cookie)
+	}
+	value, _, _ := strings.Cut(cookie, ";")
+	page := d.ask("GET", "/", "", "Cookie", value)
+	if page.StatusCode != 200 || !strings.Contains(page.body, "ann (operator)") {
+		t.Errorf("signed in: %s", page.Status)
+	}
+	if forged := d.ask("GET", "/", "", "Cookie", value+"x"); forged.StatusCode != 401 {
+		t.Errorf("a forged cookie: %s", forged.Status)
+	}
+	if !strings.Contains(d.log.String(), `"by":"ann"`) {
+		t.Error("the order is not in the log")
+	}
+	for _, text := range []string{d.log.String(), cookie, page.body} {
+		if strings.Contains(text, "canary") {
+			t.Error("a secret is shown")
+		}
+	}
+}
+
+func TestWithoutTokensOnlyThisMachineByItsOwnNameIsLetIn(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	for _, ask := range []struct {
+		headers []string
+		status  int
+	}{
+		{nil, 200}, {[]string{"Host", "localhost:8081"}, 200}, {[]string{"Host", "rebound.example"}, 401}, {[]string{"X-Forwarded-For", "10.0.0.1"}, 401},
+	} {
+		if got := d.ask("GET", "/api/v1/runs", "", ask.headers...); got.StatusCode != ask.status {
+			t.Errorf("%v: %s", ask.headers, got.Status)
+		}
+	}
+}
