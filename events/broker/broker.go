@@ -43,7 +43,7 @@ type Broker struct {
 	missing      []string
 	finishing    sync.Once
 	closing      chan struct{} // closed when Close begins
-	marked       chan struct{} // closed when the water mark is written no more
+	kept         chan struct{} // closed when the streams are looked after no more
 	closed       chan struct{}
 }
 
@@ -57,7 +57,7 @@ func Open(ctx context.Context, cfg Config, log zerolog.Logger) (*Broker, error) 
 	if cfg.exposed() {
 		log.Warn().Str("listen", cfg.Listen).Msg("broker.listen is open to other machines without encryption: passwords cross the network readable")
 	}
-	b := &Broker{cfg: cfg, names: NamesFor(cfg.Prefix), log: log, closing: make(chan struct{}), marked: make(chan struct{}), closed: make(chan struct{})}
+	b := &Broker{cfg: cfg, names: NamesFor(cfg.Prefix), log: log, closing: make(chan struct{}), kept: make(chan struct{}), closed: make(chan struct{})}
 	if err := b.open(ctx); err != nil {
 		b.shutdown()
 		return nil, err
@@ -76,15 +76,11 @@ func (b *Broker) open(ctx context.Context) error {
 	if b.installation, err = b.identify(ctx); err != nil {
 		return err
 	}
-	wanted := streams(b.names, max(b.cfg.Replicas, 1), b.journalBytes())
-	wanted[0].Metadata = map[string]string{installationKey: b.installation}
-	for _, stream := range wanted {
-		if err := b.ensure(ctx, stream); err != nil {
-			return err
-		}
+	if err := b.ensureAll(ctx); err != nil {
+		return err
 	}
 	if b.embedded == nil {
-		close(b.marked)
+		go b.keepStreams(b.returns())
 		return nil
 	}
 	if err := b.compare(ctx); err != nil {
@@ -205,7 +201,7 @@ func (b *Broker) Close(ctx context.Context) error {
 
 func (b *Broker) finish(ctx context.Context) {
 	defer close(b.closed)
-	<-b.marked
+	<-b.kept
 	for _, conn := range []*nats.Conn{b.edge, b.conn} {
 		drained := make(chan struct{})
 		conn.SetClosedHandler(func(*nats.Conn) { close(drained) })

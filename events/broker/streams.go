@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -151,4 +152,54 @@ func merge(have, want jetstream.StreamConfig, size, copies bool) jetstream.Strea
 		maps.Copy(next.Metadata, want.Metadata)
 	}
 	return next
+}
+
+// ensureAll creates or updates every stream and bucket.
+func (b *Broker) ensureAll(ctx context.Context) error {
+	wanted := streams(b.names, max(b.cfg.Replicas, 1), b.journalBytes())
+	wanted[0].Metadata = map[string]string{installationKey: b.installation}
+	for _, stream := range wanted {
+		if err := b.ensure(ctx, stream); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// returns is told each time that the connection to an external server is back.
+func (b *Broker) returns() <-chan struct{} {
+	back := make(chan struct{}, 1)
+	said := b.conn.Opts.ReconnectedCB
+	b.conn.SetReconnectHandler(func(conn *nats.Conn) {
+		said(conn)
+		select {
+		case back <- struct{}{}:
+		default:
+		}
+	})
+	return back
+}
+
+// keepStreams makes the streams again after the external server was away: a bucket
+// in memory does not outlive a server that stands alone.
+func (b *Broker) keepStreams(back <-chan struct{}) {
+	defer close(b.kept)
+	again := time.NewTimer(0)
+	again.Stop()
+	defer again.Stop()
+	for {
+		select {
+		case <-b.closing:
+			return
+		case <-back:
+		case <-again.C:
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), connectWithin)
+		err := b.ensureAll(ctx)
+		cancel()
+		if err != nil {
+			b.log.Warn().Err(err).Msg("the streams cannot be looked after yet")
+			again.Reset(time.Second)
+		}
+	}
 }

@@ -82,7 +82,7 @@ func (b *Broker) marks(ctx context.Context) (map[string]mark, error) {
 
 // keepMark writes the water mark while the broker is open.
 func (b *Broker) keepMark() {
-	defer close(b.marked)
+	defer close(b.kept)
 	tick := time.NewTicker(markEvery)
 	defer tick.Stop()
 	var before string
