@@ -16,9 +16,9 @@ import (
 )
 
 const (
-	warnings         = 2 // before a subscription is disabled, at even intervals
-	leastFailures    = 5 // that disable it, however long it took
-	fullJitterBeyond = 2 // a wait is between a half of its length and all of it
+	warnings      = 2 // before a subscription is disabled, at even intervals
+	leastFailures = 5 // that disable it, however long it took
+	jitter        = 2 // a wait is between a half of its length and all of it
 )
 
 // errNoAnswer marks tries that say nothing about the subscriber's health.
@@ -133,7 +133,7 @@ func (t *tenure) backoff(attempts int) time.Duration {
 	if shift := attempts - 1; shift < 32 && t.cfg.Pace.Base<<shift > 0 {
 		wait = min(wait, t.cfg.Pace.Base<<shift)
 	}
-	return wait/fullJitterBeyond + rand.N(wait/fullJitterBeyond+1)
+	return wait/jitter + rand.N(wait/jitter+1)
 }
 
 // failed counts a failure, and warns or disables the subscription when it has gone
@@ -217,7 +217,7 @@ func (t *tenure) tell(ctx context.Context, kind, part string, data SubscriptionD
 	}
 	t.log.Warn().Str("hop", "deliver").Str("type", kind).Str("reason", string(data.Reason)).Str("error", data.Error).
 		Uint64("missing", data.Missing).Msg("told about the subscription")
-	return t.cfg.Publisher.Publish(ctx, outcome)
+	return t.cfg.Publisher.Publish(context.WithoutCancel(ctx), outcome) // bounded by itself
 }
 
 // broke is told of the breaker's changes. The breaker's lock is held.

@@ -12,6 +12,9 @@ import (
 	"github.com/sony/gobreaker/v2"
 )
 
+// saveWithin bounds one write of a subscription's state.
+const saveWithin = 5 * time.Second
+
 // A tenure is the time in which one replica works for a subscription. All of it is
 // in one goroutine but the tries to deliver.
 type tenure struct {
@@ -218,11 +221,15 @@ func laneOf(subject string) string {
 	return tokens[len(tokens)-4] + "." + tokens[len(tokens)-1]
 }
 
-// save writes how far the subscription has come.
+// save writes how far the subscription has come. The end of ctx does not cut it
+// short: nobody would know whether it was written, and what was delivered would be
+// delivered again.
 func (t *tenure) save(ctx context.Context) error {
 	if !t.dirty {
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveWithin)
+	defer cancel()
 	t.state.Waiting = t.queue.sequences()
 	revision, err := t.cfg.States.save(ctx, t.to.Name, t.state, t.revision)
 	if err != nil {

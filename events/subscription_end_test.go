@@ -3,11 +3,13 @@ package events_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -260,5 +262,31 @@ func TestReplicasTakeOverInOrder(t *testing.T) {
 	complete(t, r, ids)
 	if n := len(r.deliveries()); n != len(ids) {
 		t.Errorf("%d deliveries of %d: a stop in order tells nothing twice", n, len(ids))
+	}
+}
+
+func TestOrdersGivenAtOnceAreAllTaken(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	r := newReceiver(t, nil)
+	s.run(to("alerts", r))
+	ids := s.publish(0, 20, 4)
+	var orders sync.WaitGroup
+	for range 8 {
+		orders.Go(func() {
+			if err := states(t, s.Broker).Enable(t.Context(), "alerts"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	orders.Wait()
+	r.until(t, "all are delivered", func() bool { return len(r.ids()) == len(ids) })
+	if err := states(t, s.Broker).Enable(t.Context(), "nobody"); !errors.Is(err, events.ErrNoSubscription) {
+		t.Errorf("enabled with %v", err)
+	}
+	for _, word := range []string{"not available", "wrong last sequence"} {
+		if strings.Contains(s.log.String(), word) {
+			t.Errorf("an order is taken for a fault:\n%s", s.log)
+		}
 	}
 }
