@@ -224,3 +224,30 @@ func TestRulesAreTriedWithoutEffect(t *testing.T) {
 		t.Errorf("a form of another site: %s", other.Status)
 	}
 }
+
+func TestDeadLettersAreReplayedAfterALook(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	if page := d.ask(http.MethodGet, "/dead", ""); !strings.Contains(page.body, "No dead letters") {
+		t.Error("no word about there being none")
+	}
+	d.bury()
+	if page := d.ask(http.MethodGet, "/dead", ""); !strings.Contains(page.body, "com.example.done") || !strings.Contains(page.body, "mend the rule") {
+		t.Errorf("the letter is not shown: %s", page.body)
+	}
+	post := func(form string) string {
+		return d.ask(http.MethodPost, "/dead", form, "Content-Type", "application/x-www-form-urlencoded").body
+	}
+	if page := post("letter=1"); !strings.Contains(page, "takes it") || !strings.Contains(page, "Replay 1 dead letter") {
+		t.Errorf("no preview: %s", page)
+	}
+	if page := post("letter=1&do=replay"); !strings.Contains(page, "<b>replayed</b>") {
+		t.Errorf("not replayed: %s", page)
+	}
+	if page := post("letter=99&do=replay"); !strings.Contains(page, "no such dead letter") {
+		t.Errorf("a letter that is not there: %s", page)
+	}
+	if page := post(""); !strings.Contains(page, "Choose at least one") {
+		t.Error("nothing was chosen, and nothing was said")
+	}
+}

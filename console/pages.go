@@ -78,6 +78,8 @@ func (c *Console) routePages(site *gin.RouterGroup) {
 	inside.GET("/rules", c.rulesPage)
 	inside.GET("/sources", c.sourcesPage)
 	inside.GET("/tenants", c.tenantsPage)
+	inside.GET("/dead", c.deadPage)
+	inside.POST("/dead", c.admit(Operator), sameOrigin, c.audit, c.replayFromPage)
 	inside.GET("/live/changes", c.liveChanges)
 	inside.GET("/live/events", c.liveEvents)
 	inside.POST("/rules", sameOrigin, c.rulesPage)

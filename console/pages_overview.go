@@ -66,7 +66,11 @@ func (c *Console) overviewPage(g *gin.Context) {
 		}
 	}
 	view.Waiting = max(0, view.Open-view.Doing[string(bridge.DoingCall)]-view.Doing[string(bridge.DoingReload)])
+	counts := c.index.Counts("")
 	for _, state := range []bridge.RunState{bridge.RunHeld, bridge.RunFailed, bridge.RunExpired} {
+		if counts[state] == 0 {
+			continue // a search for none would look at every run
+		}
 		for _, s := range c.index.List(bridge.RunQuery{State: state, Limit: 5}) {
 			if state == bridge.RunHeld || now.Sub(s.Ended) < time.Hour {
 				view.Trouble = append(view.Trouble, row(setup, now, s))

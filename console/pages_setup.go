@@ -99,12 +99,11 @@ type Noted struct {
 
 // try asks the rules in force what they would do. It has no effect.
 func (s *Setup) try(t Try) (Trial, error) {
-	trial := Trial{Matches: []Planned{}, Missing: []Noted{}, Errors: []Noted{}, Others: []string{}}
 	if !slices.ContainsFunc(s.Sources, func(source Source) bool { return source.Name == t.Source }) {
-		return trial, errors.New("source: expected the name of a configured source")
+		return Trial{}, errors.New("source: expected the name of a configured source")
 	}
 	if len(t.Data) > 0 && !json.Valid(t.Data) {
-		return trial, errors.New("data: expected JSON")
+		return Trial{}, errors.New("data: expected JSON")
 	}
 	event := rules.Event{
 		ID: "try", Source: "/console", Type: t.Type, Subject: t.Subject, Time: time.Now(), GatewaySource: t.Source,
@@ -113,6 +112,12 @@ func (s *Setup) try(t Try) (Trial, error) {
 	if len(t.Data) > 0 {
 		event.Data = rules.DecodeData("application/json", t.Data)
 	}
+	return s.judge(event), nil
+}
+
+// judge says what the rules in force make of an event.
+func (s *Setup) judge(event rules.Event) Trial {
+	trial := Trial{Matches: []Planned{}, Missing: []Noted{}, Errors: []Noted{}, Others: []string{}}
 	routing := s.Set.Route(event)
 	named := map[string]bool{}
 	for _, match := range routing.Matches {
@@ -131,11 +136,11 @@ func (s *Setup) try(t Try) (Trial, error) {
 		trial.Errors, named[note.Rule] = append(trial.Errors, Noted(note)), true
 	}
 	for _, rule := range s.Rules {
-		if slices.Contains(rule.On, t.Source) && !named[rule.Name] {
+		if slices.Contains(rule.On, event.GatewaySource) && !named[rule.Name] {
 			trial.Others = append(trial.Others, rule.Name)
 		}
 	}
-	return trial, nil
+	return trial
 }
 
 // A SourceStatus is a source and what came through it.

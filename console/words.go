@@ -27,7 +27,7 @@ func words() template.FuncMap {
 type view struct{ Path, Name string }
 
 func menu() []view {
-	return []view{{"/", "Overview"}, {"/runs", "Runs"}, {"/events", "Events"}, {"/rules", "Rules"}, {"/sources", "Sources"}, {"/tenants", "Tenants"}}
+	return []view{{"/", "Overview"}, {"/runs", "Runs"}, {"/events", "Events"}, {"/rules", "Rules"}, {"/sources", "Sources"}, {"/tenants", "Tenants"}, {"/dead", "Dead letters"}}
 }
 
 // participle returns what became of something, from a short type of event.

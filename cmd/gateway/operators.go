@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"strconv"
+	"strings"
 
 	"github.com/qlikgateway/gateway/bridge"
 	"github.com/qlikgateway/gateway/console"
@@ -34,9 +35,9 @@ func (r *reader) operators(c *config, sources []ingress.Source) {
 
 // shownSource says how to send to a source, without its secrets.
 func shownSource(source ingress.Source) console.Source {
-	shown := console.Source{Name: source.Name, Preset: source.Preset, Path: "/hooks/" + source.Name, Proof: source.Verify.String()}
+	shown := console.Source{Name: source.Name, Preset: source.Preset, Path: "/hooks/" + source.Name, Proof: plain(source.Verify)}
 	if preset, known := ingress.LookupPreset(source.Preset); known && shown.Proof == "" {
-		shown.Proof = preset.Verify.String()
+		shown.Proof = plain(preset.Verify)
 	}
 	if source.Name == ingress.EventsSource {
 		shown.Path = "/events"
@@ -70,3 +71,6 @@ func holderOf(leases *bridge.Leases) func(context.Context, string) (string, erro
 		return leases.Holder(ctx, "dispatcher."+tenant)
 	}
 }
+
+// plain says how a sender proves itself, without the marks of documentation.
+func plain(proof ingress.Verifier) string { return strings.ReplaceAll(proof.String(), "`", "") }
