@@ -124,6 +124,39 @@ func (c *chaos) leader(b *broker.Broker) int {
 	return n
 }
 
+// TestStoreThatDoesNotAnswerLosesNothing holds up the way to the store, as a disk
+// that takes seconds for a write does. Senders are told to come back in time; what
+// was under way is stored once.
+func TestStoreThatDoesNotAnswerLosesNothing(t *testing.T) {
+	t.Parallel()
+	c := newChaos(t, rand.New(rand.NewPCG(5, 6)))
+	server := startNATS(t)
+	w := newWire(t, []string{server.ClientURL()})
+	c.where = broker.Config{URL: server.ClientURL(), JournalBytes: 256 << 20}
+	gateway := c.add(fmt.Sprintf("url: %q", w.url()))
+	gateway.start()
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var sender sync.WaitGroup
+	sender.Go(func() { c.sendUntil(ctx) })
+	c.asked()
+	release := w.hang()
+	t.Cleanup(release)
+	began := time.Now()
+	for gateway.post(`{"specversion":"1.0","id":"held-up","source":"/chaos","type":"none","data":{}}`) {
+		continue // it was on its way before the store stopped
+	}
+	if took := time.Since(began); took > 6*time.Second {
+		t.Errorf("a sender waited %s for its 503", took)
+	}
+	release()
+	c.asked()
+	stop()
+	sender.Wait()
+	gateway.drain()
+	c.judge("a store that did not answer for seconds")
+}
+
 // restart starts the gateway unless it runs.
 func (r *replica) restart() {
 	if r.process == nil {
@@ -211,6 +244,24 @@ func (c *chaos) byPID(pid int) *replica {
 	}
 	c.t.Fatalf("no gateway has process id %d", pid)
 	return nil
+}
+
+// startNATS starts one NATS server with JetStream.
+func startNATS(t *testing.T) *server.Server {
+	t.Helper()
+	s, err := server.NewServer(&server.Options{
+		Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true,
+		JetStream: true, StoreDir: t.TempDir(), SyncAlways: true, JetStreamMaxStore: 64 << 30,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	go s.Start()
+	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
+	if !s.ReadyForConnections(30 * time.Second) {
+		t.Fatal("the NATS server does not start")
+	}
+	return s
 }
 
 // natsCluster starts three NATS servers with JetStream that know each other.

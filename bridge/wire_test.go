@@ -1,7 +1,6 @@
 package bridge_test
 
 import (
-	"io"
 	"net"
 	"strings"
 	"sync"
@@ -15,6 +14,7 @@ type wire struct {
 	listeners []net.Listener
 	open      map[net.Conn]bool
 	dead      bool
+	stalled   chan struct{} // while it is set and open, nothing passes
 }
 
 // newWire listens in front of each server.
@@ -82,11 +82,37 @@ func (w *wire) hold(ends ...net.Conn) bool {
 
 // carry copies one direction until an end is closed, and then closes both.
 func (w *wire) carry(from, to net.Conn) {
-	_, _ = io.Copy(to, from) // it ends when the wire is cut
+	buffer := make([]byte, 32<<10)
+	for {
+		n, err := from.Read(buffer) // it ends when the wire is cut
+		if stalled := w.stall(); stalled != nil {
+			<-stalled
+		}
+		if _, wrong := to.Write(buffer[:n]); err != nil || wrong != nil {
+			break
+		}
+	}
 	_, _ = from.Close(), to.Close()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.open, from)
+}
+
+// stall returns what to wait for before anything passes; nil when nothing is held up.
+func (w *wire) stall() <-chan struct{} {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.stalled
+}
+
+// hang holds everything up until the returned function is called: the other end is
+// there, and does not answer.
+func (w *wire) hang() (release func()) {
+	stalled := make(chan struct{})
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.stalled = stalled
+	return sync.OnceFunc(func() { close(stalled) })
 }
 
 // cut breaks every connection and lets no new one through.
