@@ -16,6 +16,8 @@ import (
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/getkin/kin-openapi/routers/legacy"
 
+	"github.com/rs/zerolog"
+
 	"github.com/qlikgateway/gateway/bridge"
 	"github.com/qlikgateway/gateway/console"
 	"github.com/qlikgateway/gateway/events"
@@ -72,6 +74,9 @@ func TestAnswersAreAsTheDocumentPromises(t *testing.T) {
 		{"GET", "/api/v1/events?type=succeeded", "", 200},
 		{"GET", "/api/v1/events?limit=501", "", 400},
 		{"GET", "/api/v1/tenants", "", 200},
+		{"GET", "/api/v1/log", "", 200},
+		{"POST", "/api/v1/log", `{"level": "debug"}`, 200},
+		{"POST", "/api/v1/log", `{"level": "loud"}`, 400},
 		{"GET", "/api/v1/dead", "", 200},
 		{"GET", "/api/v1/dead/1", "", 200},
 		{"GET", "/api/v1/dead/99", "", 404},
@@ -237,6 +242,7 @@ func TestRolesAndTokens(t *testing.T) {
 	}{
 		{"GET", "/api/v1/runs", "", 401}, {"GET", "/api/v1/runs", "wrong", 401}, {"GET", "/api/v1/runs", "canary-viewer", 200},
 		{"POST", cancel, "canary-viewer", 403}, {"POST", cancel, "canary-operator", 404}, {"POST", cancel, "", 401},
+		{"GET", "/debug/pprof/goroutine?debug=1", "canary-viewer", 403}, {"GET", "/debug/pprof/goroutine?debug=1", "canary-operator", 200},
 		{"GET", "/healthz", "", 200}, {"GET", "/", "", 401}, {"GET", "/static/style.css", "", 200},
 	} {
 		headers := []string{"Content-Type", "application/json"}
@@ -282,5 +288,21 @@ func TestWithoutTokensOnlyThisMachineByItsOwnNameIsLetIn(t *testing.T) {
 		if got := d.ask("GET", "/api/v1/runs", "", ask.headers...); got.StatusCode != ask.status {
 			t.Errorf("%v: %s", ask.headers, got.Status)
 		}
+	}
+}
+
+func TestTheLogIsTurnedUpAndDownWhileItRuns(t *testing.T) {
+	t.Parallel()
+	var log strings.Builder
+	dial := console.NewDial(zerolog.InfoLevel)
+	out := zerolog.New(&log).Hook(dial)
+	d := newDesk(t, func(cfg *console.Config) { cfg.Dial = dial })
+	out.Debug().Msg("quiet")
+	d.ask("POST", "/api/v1/log", `{"level": "debug"}`, "Content-Type", "application/json")
+	out.Debug().Msg("heard")
+	d.ask("POST", "/api/v1/log", `{"level": "error"}`, "Content-Type", "application/json")
+	out.Warn().Msg("quiet")
+	if !strings.Contains(log.String(), "heard") || strings.Contains(log.String(), "quiet") {
+		t.Errorf("the log has %s", log.String())
 	}
 }

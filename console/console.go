@@ -40,6 +40,7 @@ type Config struct {
 	Ready    func(context.Context) error // nil while webhooks can be taken; Qlik's health is no part of it
 	Indexed  int                         // most runs that lists know; 0 = bridge.DefaultIndexed
 	Version  string
+	Dial     *Dial                     // how much is logged; nil = that is fixed
 	Routes   func(method, path string) // told of every route; nil = nobody asks
 	Log      zerolog.Logger
 }
@@ -111,6 +112,7 @@ func (c *Console) routes() http.Handler {
 	router.GET("/metrics", gin.WrapH(promhttp.HandlerFor(c.Metrics, promhttp.HandlerOpts{})))
 	router.GET("/openapi.json", c.openAPI)
 	c.routeAPI(router.Group("/api/v1", c.admit(Viewer)))
+	c.routeDebug(router)
 	c.routePages(router.Group("/", pageHeaders))
 	if c.Routes != nil {
 		for _, route := range router.Routes() {
@@ -130,6 +132,7 @@ func (c *Console) routeAPI(api *gin.RouterGroup) {
 	api.POST("/runs/:id/cancel", append(change, c.cancelRun)...)
 	c.routeDead(api, change...)
 	c.routeSubscriptions(api, change...)
+	c.routeLevel(api, change...)
 }
 
 func (cfg Config) readyz(c *gin.Context) {

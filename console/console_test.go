@@ -67,7 +67,7 @@ func newDesk(t testing.TB, edit ...func(*console.Config)) *desk {
 		Setup:   func() *console.Setup { return setup },
 		Holder:  func(context.Context, string) (string, error) { return "replica-1/7", nil },
 		Metrics: prometheus.NewRegistry(), Ready: func(context.Context) error { return errors.New("not today") },
-		Version: "test", Log: zerolog.New(zerolog.SyncWriter(d.log)),
+		Version: "test", Dial: console.NewDial(zerolog.InfoLevel), Log: zerolog.New(zerolog.SyncWriter(d.log)),
 	}
 	cfg.Told, err = events.OpenSubscriptions(t.Context(), js, names.Ledger, names.Out)
 	d.must(err)

@@ -32,6 +32,7 @@ const (
 type gateway struct {
 	cfg    *config
 	log    zerolog.Logger
+	dial   *console.Dial // how much is logged; nil = that is fixed
 	limits bridge.Limits // but for each tenant's own quota
 
 	files       *configFiles // nil = the configuration never changes
@@ -96,7 +97,7 @@ func (g *gateway) assemble(ctx context.Context, b *broker.Broker) (*session, err
 	p.show(g.cfg, revision.Number)
 	p.operators, err = console.New(console.Config{
 		Ledger: kept.ledger, Journal: kept.journal, Desk: desk, Stream: b.JetStream(), Out: b.Names().Out, Setup: p.setup.Load, Holder: holderOf(kept.leases),
-		Tokens: g.cfg.Tokens, Metrics: registry, Told: p.tellers.shared.States, Ready: p.ready, Version: currentBuild().Version, Log: g.log,
+		Tokens: g.cfg.Tokens, Metrics: registry, Told: p.tellers.shared.States, Ready: p.ready, Version: currentBuild().Version, Dial: g.dial, Log: g.log,
 		Replayer: bridge.Replayer{Journal: kept.journal, Dead: kept.dead, Ledger: kept.ledger, Revisions: revisions},
 	})
 	return p, err

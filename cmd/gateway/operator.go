@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 
@@ -19,12 +20,17 @@ import (
 // An operator talks to the console of a running gateway.
 type operator struct {
 	server string
+	token  string // file with a token; "" = the environment's
 	asJSON bool
 }
+
+// tokenVariable is the environment variable with a token of console.tokens.
+const tokenVariable = "GATEWAY_TOKEN"
 
 // flags gives a command, and all below it, what every operator's command takes.
 func (o *operator) flags(command *cobra.Command) {
 	command.PersistentFlags().StringVar(&o.server, "server", "http://"+defaultConsoleAddr, "address of the gateway's console")
+	command.PersistentFlags().StringVar(&o.token, "token-file", "", "file with a token of console.tokens; default: $"+tokenVariable)
 	command.PersistentFlags().BoolVar(&o.asJSON, "json", false, "print what the API answers")
 }
 
@@ -84,6 +90,17 @@ func (o *operator) open(ctx context.Context, asked question) (*http.Response, er
 	if err != nil {
 		return nil, fmt.Errorf("--server: %w", err)
 	}
+	token := os.Getenv(tokenVariable)
+	if o.token != "" {
+		text, err := os.ReadFile(o.token)
+		if err != nil {
+			return nil, fmt.Errorf("--token-file: %w", err)
+		}
+		token = string(text)
+	}
+	if token = strings.TrimSpace(token); token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return nil, fmt.Errorf("ask the gateway (is it running, and is --server its console.addr?): %w", err)
@@ -136,3 +153,5 @@ func took(from, to time.Time) string {
 	}
 	return to.Sub(from).Round(100 * time.Millisecond).String()
 }
+
+func printJSON(out io.Writer, what any) error { return json.NewEncoder(out).Encode(what) }

@@ -19,7 +19,7 @@ func newRootCommand(started *bool) *cobra.Command {
 	root.AddCommand(
 		newRunCommand(), newDemoCommand(), newSimCommand(), newCheckCommand(), newExplainCommand(), newTestCommand(), newRunsCommand(), newVersionCommand(),
 		newPresetsCommand(), newSendCommand(),
-		newDeadCommand(), newReplayCommand(), newTenantsCommand(), newSubscriptionsCommand(),
+		newDeadCommand(), newReplayCommand(), newTenantsCommand(), newSubscriptionsCommand(), newEventsCommand(), newRulesCommand(), newSourcesCommand(),
 	)
 	return root
 }

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/qlikgateway/gateway/bridge"
+	"github.com/qlikgateway/gateway/console"
 )
 
 // newRunCommand returns `gateway run`.
@@ -41,7 +42,8 @@ func newRunCommand() *cobra.Command {
 			var watching sync.WaitGroup
 			defer watching.Wait()
 			defer stop()
-			g := &gateway{cfg: cfg, log: newLog(command.ErrOrStderr(), parsed), limits: bridge.DefaultLimits(), files: newConfigFiles(path)}
+			dial := console.NewDial(parsed)
+			g := &gateway{cfg: cfg, dial: dial, log: newLog(command.ErrOrStderr(), zerolog.TraceLevel).Hook(dial), limits: bridge.DefaultLimits(), files: newConfigFiles(path)}
 			defer g.files.stop()
 			return g.run(ctx, func(where addresses) {
 				watching.Go(func() { newSupervisor(os.Getenv, g.log).watch(ctx, where.Console) })

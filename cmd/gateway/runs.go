@@ -19,7 +19,7 @@ func newRunsCommand() *cobra.Command {
 	var o operator
 	command := &cobra.Command{Use: "runs", Short: "Show what the gateway did and is doing"}
 	o.flags(command)
-	command.AddCommand(o.newLs(), o.newShow(), o.newResolve())
+	command.AddCommand(o.newLs(), o.newShow(), o.newResolve(), o.newCancel(), o.newRetry(), o.newWatch())
 	return command
 }
 

@@ -17,8 +17,8 @@ import (
 
 // newTenantsCommand returns `gateway tenants` with all that are below it.
 func newTenantsCommand() *cobra.Command {
-	command := &cobra.Command{Use: "tenants", Short: "End what a tenant has left that is not configured any more"}
-	command.AddCommand(newTenantsDropCommand())
+	command := &cobra.Command{Use: "tenants", Short: "Show tenants, and end what one has left that is not configured any more"}
+	command.AddCommand(newTenantsLs(), newTenantsDropCommand())
 	return command
 }
 

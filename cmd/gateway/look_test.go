@@ -1,0 +1,62 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestOperatorLooksWatchesAndCancels(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, `
+  - {name: each, on: jobs, do: [{reload: {app: "${data.app}"}}]}
+`, "--reload-time", "1s")
+	s.want(exitDone, "each", "rules", "ls")
+	s.want(exitDone, "jobs", "sources", "ls")
+	s.eventually("a dispatcher at work", func() bool { _, out := s.cli("tenants", "ls"); return strings.Contains(out, "closed") })
+	s.want(exitDone, "run.succeeded", "events", "types")
+	body := filepath.Join(t.TempDir(), "body.json")
+	if err := os.WriteFile(body, []byte(`{"app": "a"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.want(exitDone, "each", "rules", "try", "--source", "jobs", "--data", body)
+	s.want(exitFailed, "expected the name of a configured source", "rules", "try", "--source", "nobody")
+	s.want(exitFailed, "no run has this id", "runs", "watch", "none")
+	s.want(exitFailed, "no run has this id", "runs", "cancel", "none")
+	for _, args := range [][]string{{"rules", "ls"}, {"sources", "ls"}, {"tenants", "ls"}} {
+		code, out := s.cli(append(args, "--json")...)
+		if code != exitDone || !json.Valid([]byte(out)) {
+			t.Errorf("%v --json: %d %s", args, code, out)
+		}
+	}
+	s.hook(`{"app": "` + s.sample("Sales") + `"}`)
+	first := s.newest("succeeded", "running", "ready")
+	s.want(exitDone, "SUCCEEDED", "runs", "watch", first)
+	s.want(exitFailed, "is not open", "runs", "cancel", first)
+	s.want(exitDone, "run.succeeded", "events", "tail", "--once", "--run", first)
+	s.hook(`{"app": "` + s.sample("Finance") + `"}`)
+	second := s.newest("running", "ready")
+	s.want(exitDone, second, "runs", "cancel", second)
+	s.want(exitSurprise, "canceled", "runs", "watch", second)
+	s.want(exitDone, "replayed", "runs", "retry", second)
+	s.eventually("the run that repeats it", func() bool { return s.runs("succeeded") == 2 })
+}
+
+// newest waits for a run in one of some states and returns its id.
+func (s *site) newest(states ...string) string {
+	s.t.Helper()
+	var id string
+	s.eventually("a run that is "+strings.Join(states, " or "), func() bool {
+		for _, state := range states {
+			var list struct{ Data []struct{ ID string } }
+			s.get("http://"+s.up.Console+"/api/v1/runs?limit=1&state="+state, &list)
+			if len(list.Data) > 0 {
+				id = list.Data[0].ID
+			}
+		}
+		return id != ""
+	})
+	return id
+}
