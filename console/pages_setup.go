@@ -33,7 +33,6 @@ type rulesView struct {
 type ruleView struct {
 	rules.Definition
 	Steps  []string
-	Flow   map[bridge.RunState]int // of the runs that are known
 	Latest []runRow
 }
 
