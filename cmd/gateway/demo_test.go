@@ -1,0 +1,41 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+)
+
+// TestDemoHoldsWhatItSaysAndNoticesWhenNot plays the demo as it is and with
+// something broken on purpose: its verdict must be able to be no.
+func TestDemoHoldsWhatItSaysAndNoticesWhenNot(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]struct {
+		args  []string
+		code  int
+		holds func(summary) bool
+	}{
+		"as it is": {nil, exitDone, func(s summary) bool {
+			return s == summary{Events: 7, Runs: 4, Reloads: 4, Commands: 6, Outcomes: s.Outcomes} && s.Outcomes >= 12
+		}},
+		"a reload behind the gateway's back": {[]string{"--fault", faultDouble}, exitFailed, func(s summary) bool { return s.Duplicates == 1 && s.Lost == 0 }},
+		"nothing carried out":                {[]string{"--fault", faultLose, "--wait", "500ms"}, exitFailed, func(s summary) bool { return s.Lost == 6 && s.Reloads == 0 }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var out, errOut strings.Builder
+			code := execute(append([]string{"demo", "--once", "--json"}, want.args...), &out, &errOut)
+			if code != want.code {
+				t.Errorf("exit code %d, want %d: %s", code, want.code, errOut.String())
+			}
+			lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+			var result summary
+			if err := json.Unmarshal([]byte(lines[len(lines)-1]), &result); err != nil {
+				t.Fatalf("the last line is %q: %v", lines[len(lines)-1], err)
+			}
+			if !want.holds(result) {
+				t.Errorf("the summary is %s", lines[len(lines)-1])
+			}
+		})
+	}
+}
