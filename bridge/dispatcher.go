@@ -98,7 +98,9 @@ func (d *Dispatcher) serve(ctx context.Context, lease *Lease) error {
 	background.Go(func() {
 		_ = d.worker.through(work, d.worker.meet, &Report{}) // or else before the first call
 	})
-	t, err := d.takeOver(ctx, lease)
+	taking, cancel := context.WithTimeout(ctx, takeOverLimit)
+	t, err := d.takeOver(taking, lease)
+	cancel()
 	if err != nil {
 		return err
 	}
@@ -134,6 +136,11 @@ func (d *Dispatcher) bound(ctx, work context.Context, stop context.CancelCauseFu
 		stop(errSlow)
 	}
 }
+
+// takeOverLimit bounds a take-over. One that reads from a server of the cluster that
+// has just gone may hear nothing for ever, while its lease keeps all others out; it is
+// given up and begun again.
+const takeOverLimit = 20 * time.Second
 
 // takeOver begins a tenure with what the ledger and the journal hold.
 func (d *Dispatcher) takeOver(ctx context.Context, lease *Lease) (*term, error) {
