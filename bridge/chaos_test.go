@@ -113,6 +113,7 @@ type chaos struct {
 	longest  time.Duration // from a start to the first 202
 	mu       sync.Mutex
 	accepted map[string]string // event id -> rule
+	answer   string            // the last one that refused an event
 	sent     int
 }
 
@@ -315,6 +316,10 @@ func (r *replica) post(body string) bool {
 	}
 	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode != http.StatusAccepted {
+		said, err := io.ReadAll(response.Body)
+		r.c.mu.Lock()
+		defer r.c.mu.Unlock()
+		r.c.answer = fmt.Sprintf("%s: %s %v", response.Status, said, err)
 		return false
 	}
 	r.mu.Lock()

@@ -228,7 +228,9 @@ func (c *chaos) asked() {
 	for len(c.tenant.State().Reloads) == before {
 		select {
 		case <-timeout:
-			c.t.Fatal("the tenant is not asked for reloads any more")
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			c.t.Fatalf("the tenant is not asked for reloads any more; %d events were accepted, the last answer was %s", len(c.accepted), c.answer)
 		case <-tick.C:
 		}
 	}
