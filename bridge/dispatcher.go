@@ -116,6 +116,11 @@ func (d *Dispatcher) serve(ctx context.Context, lease *Lease) error {
 			stop(err)
 		}
 	})
+	background.Go(func() {
+		if err := d.cfg.Desk.hear(work, d.cfg.Tenant, t.pushes); err != nil && work.Err() == nil {
+			stop(err)
+		}
+	})
 	err = t.loop(ctx, work)
 	stop(err)
 	t.calls.Wait()
@@ -166,7 +171,7 @@ func (d *Dispatcher) takeOver(ctx context.Context, lease *Lease) (*term, error) 
 	t := &term{
 		d: d, tenure: tenure, last: last,
 		scheduler: NewScheduler(names, d.cfg.Limits, senses, now, held),
-		entries:   make(chan events.Entry, 256), reports: make(chan Report, 64), orders: make(chan request),
+		entries:   make(chan events.Entry, 256), reports: make(chan Report, 64), orders: make(chan request), pushes: make(chan string, mostPushes),
 		log: d.cfg.Log.With().Str("tenant", d.cfg.Tenant).Logger(),
 	}
 	t.saved = held.Cursor

@@ -227,7 +227,7 @@ func (s *Scheduler) submit(t *task, i int, reload *qlik.Reload, now time.Time) {
 func (s *Scheduler) follow(t *task, reloadID string, now time.Time) {
 	s.reloads[reloadID] = t
 	s.ours.note(reloadID, now)
-	t.misses, t.pushed, t.stopped, t.cancelAt = 0, false, false, time.Time{}
+	t.misses, t.pushed, t.wakes, t.stopped, t.cancelAt = 0, false, 0, false, time.Time{}
 }
 
 func (s *Scheduler) polled(t *task, report Report, now time.Time) {

@@ -191,6 +191,8 @@ func (s *Scheduler) Settled(now time.Time, reload qlik.Reload) {
 		return
 	}
 	t.pushed = true
-	t.pollAt = now
+	if t.wakes++; t.wakes <= mostWakes {
+		t.pollAt = now
+	}
 	s.consider(t, now)
 }

@@ -18,6 +18,7 @@ type task struct {
 	apps      []string  // that it is known to touch; nil = to be worked out
 	submitted time.Time // when Qlik took its reload
 	pushed    bool      // Qlik reported its reload to have ended
+	wakes     int       // how often it did
 	stopped   bool      // Qlik has taken the wish to cancel its reload
 	cancelAt  time.Time // when to ask Qlik to cancel it
 	stopBy    time.Time // when a run being stopped waits no longer

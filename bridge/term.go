@@ -21,6 +21,7 @@ type term struct {
 	entries   chan events.Entry
 	reports   chan Report
 	orders    chan request
+	pushes    chan string   // ids of reloads that Qlik says are over
 	obeyed    []func(error) // answers that wait until the change is written
 	flying    int           // commands under way
 	calls     sync.WaitGroup
@@ -40,6 +41,7 @@ func (t *term) loop(ctx, work context.Context) error {
 	for {
 		var commands []Command
 		var again time.Time
+		t.wake()
 		if done != nil {
 			commands, again = t.decide()
 		}
@@ -65,6 +67,8 @@ func (t *term) loop(ctx, work context.Context) error {
 			t.take(report)
 		case asked := <-t.orders:
 			t.obey(asked)
+		case reload := <-t.pushes:
+			t.scheduler.Settled(time.Now(), qlik.Reload{ID: reload})
 		case <-sweep.C:
 			t.sweep(work)
 		case <-timer.C:

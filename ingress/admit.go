@@ -36,6 +36,7 @@ func (in *Ingress) admit(ctx context.Context, live *Live, s *source, arrivals []
 	if err := permitted(live, arrivals); err != nil {
 		return nil, err
 	}
+	in.push(s, arrivals)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
 	answers := make([]Answer, 0, len(arrivals))

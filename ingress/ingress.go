@@ -38,6 +38,10 @@ type Config struct {
 	// returns when it is safe there. Needed for sources that read streams.
 	Bury func(ctx context.Context, poison Poison) error
 
+	// Push tells who watches a tenant's reloads that Qlik says one is over. It must not
+	// wait. nil = nobody is told.
+	Push func(tenant, reload string)
+
 	// Runs are what the source `runs` needs; its zero value serves no runs.
 	Runs Runs
 

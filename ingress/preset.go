@@ -29,6 +29,8 @@ type Preset struct {
 	Time    []string // RFC 3339
 
 	CloudEvent bool   // the body is a CloudEvent, whatever its media type says; only the facts are read
+	Qlik       bool   // the body is in one of Qlik's envelopes, and says who did it, which is not kept
+	Reloads    bool   // run_id is the id of a reload that the sender says is over
 	Events     string // whether CloudEvents are read as such: EventsOnly, EventsToo, or not
 	Items      bool   // the body is an array, each item an event
 	AnyBody    bool   // the body need not be a JSON object

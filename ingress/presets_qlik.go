@@ -7,20 +7,25 @@ func qlikPresets() []Preset {
 	return []Preset{
 		{
 			Name: "qlik-cloud", Title: "Qlik Cloud",
-			Verify: signature, CloudEvent: true,
-			Outcome: Verdict{Of: []string{"{body.data.succeeded}"}, Succeeded: []string{"true"}, Failed: []string{"false"}},
-			JobID:   []string{"{body.data.appId}"},
-			RunID:   []string{"{body.data.id}"},
-			Config:  "{preset: qlik-cloud, secret: env:QLIK_HOOK}",
+			Verify: signature, CloudEvent: true, Qlik: true, Reloads: true,
+			Outcome: Verdict{
+				Of:        []string{"{body.data.succeeded}", "{body.data.status}"},
+				Succeeded: []string{"true", "ok"},
+				Failed:    []string{"false", "error"},
+			},
+			Job:    []string{"{body.data.name}"},
+			JobID:  []string{"{body.data.appId}", "{body.toplevelresourceid}"},
+			RunID:  []string{"{body.data.reloadId}", "{body.data.id}"},
+			Config: "{preset: qlik-cloud, secret: env:QLIK_HOOK}",
 			Setup: []string{
-				"Administration, Webhooks, Create new: URL {url} (HTTPS, a name and no address, no redirects).",
-				"Events: `com.qlik.v1.reload.finished`.",
-				"Secret: the secret of the source, 32 to 64 characters.",
+				"`gateway webhooks register --url {url}` does all of this. By hand: Administration, Webhooks, Create new: URL {url} (HTTPS, a name and no address, no redirects).",
+				"Events: `com.qlik.v1.reload.finished` (every reload, also those that others start; their ends wake the gateway, and are events for rules).",
+				"Secret: the secret of the source, 32 to 64 characters. With several tenants, each has a source of its own that names it: `tenant: acme`.",
 			},
 		},
 		{
 			Name: "qlik-talend", Title: "Qlik Talend Cloud (data integration)",
-			Verify: signature, CloudEvent: true,
+			Verify: signature, CloudEvent: true, Qlik: true,
 			Outcome: Verdict{
 				Of:        []string{"{body.type}"},
 				Succeeded: []string{"com.qlik.v1.di-projects.di-tasks.completed"},

@@ -121,7 +121,12 @@ func looksStructured(body []byte) bool {
 }
 
 // understand makes events of a body that the source's preset knows.
-func (s *source) understand(m message) ([]events.Arrival, error) {
+func (s *source) understand(m message) (_ []events.Arrival, err error) {
+	if s.reading.Qlik {
+		if m.body, err = modern(m.body); err != nil {
+			return nil, refuse(Malformed, err)
+		}
+	}
 	body, err := decodeBody(m.body)
 	if err != nil && s.reading.AnyBody {
 		return one(s.readAs(m, nil))

@@ -38,6 +38,7 @@ type Source struct {
 	NATS    *Subject // nil = HTTP only
 	Origins []string // that may subscribe it to their events; none = the preset's
 	Rate    Rate     // of proven deliveries; zero = any
+	Tenant  string   // whose reloads its events are about, where the preset is of Qlik's own
 }
 
 // A Rate is how many deliveries are taken in any span of Per.
@@ -65,6 +66,7 @@ type source struct {
 	name    string
 	proof   proof // nil = not reachable over HTTP
 	preset  string
+	tenant  string
 	reading *reading // nil = no preset
 	nats    *Subject
 	origins []string
@@ -99,7 +101,7 @@ func (c *compiler) report(warning bool, text string, path ...string) {
 }
 
 func (c *compiler) add(d Source) {
-	s := &source{name: d.Name, preset: d.Preset, origins: d.Origins, rate: d.Rate, held: &atomic.Int64{}}
+	s := &source{name: d.Name, preset: d.Preset, tenant: d.Tenant, origins: d.Origins, rate: d.Rate, held: &atomic.Int64{}}
 	if d.Rate.Count > 0 && d.Rate.Per > 0 {
 		s.limiter = rate.NewLimiter(rate.Limit(float64(d.Rate.Count)/d.Rate.Per.Seconds()), d.Rate.Count)
 	}

@@ -71,11 +71,11 @@ func (g *gateway) assemble(ctx context.Context, b *broker.Broker) (*session, err
 	}
 	p := &session{broker: b, log: g.log, revisions: revisions}
 	p.reload = func(ctx context.Context) error { return g.follow(ctx, p) }
-	door := ingress.Config{Append: kept.journal.Append, Bury: burial(kept.dead), Runs: runsOf(kept.ledger, kept.journal), Proxies: g.cfg.Proxies, Registerer: registry, Log: g.log}
+	desk := bridge.NewDesk(b.Conn(), b.Names().Queue+".orders")
+	door := ingress.Config{Append: kept.journal.Append, Bury: burial(kept.dead), Push: g.pushTo(desk), Runs: runsOf(kept.ledger, kept.journal), Proxies: g.cfg.Proxies, Registerer: registry, Log: g.log}
 	if err := g.openDoor(p, door, revision.Number); err != nil {
 		return nil, err
 	}
-	desk := bridge.NewDesk(b.Conn(), b.Names().Queue+".orders")
 	shared := bridge.Config{
 		Desk: desk, Journal: kept.journal, Publisher: kept.publisher, Dead: kept.dead, Ledger: kept.ledger, Leases: kept.leases, Metrics: metrics,
 		Revisions: revisions, Log: g.log, Drain: stopCalls,

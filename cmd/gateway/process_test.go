@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -89,7 +90,10 @@ func (p *process) line(holds string) string {
 	}
 }
 
-const testSecret = "a-secret-long-enough-for-a-test"
+const (
+	testSecret = "a-secret-long-enough-for-a-test"
+	qlikSecret = "a-secret-as-long-as-qlik-wants-them"
+)
 
 // A site is a simulated tenant and a gateway, each a process, on a data directory.
 type site struct {
@@ -121,7 +125,10 @@ func newSiteOn(t *testing.T, broker, rules string, simArgs ...string) *site {
 	s.tenant = known.URL
 	folder := t.TempDir()
 	s.config = filepath.Join(folder, "gateway.yaml")
-	values := map[string]string{"url": s.tenant, "key": testSecret, "data": filepath.Join(folder, "data"), "rules": rules}
+	values := map[string]string{"url": s.tenant, "key": testSecret, "data": filepath.Join(folder, "data"), "rules": rules, "dialect": "openapi"}
+	if slices.Contains(simArgs, "cloud") {
+		values["dialect"] = "cloud"
+	}
 	for _, sample := range known.Samples {
 		values[sample.Name] = sample.ID
 	}
@@ -130,10 +137,11 @@ http: {addr: "127.0.0.1:0"}
 console: {addr: "127.0.0.1:0"}
 broker:`+broker+`
 tenants:
-  acme: {url: "{{url}}", dialect: openapi, api_key: "{{key}}", breaker: {failures: 5, over: 30s, open: 1s}}
+  acme: {url: "{{url}}", dialect: {{dialect}}, api_key: "{{key}}", breaker: {failures: 5, over: 30s, open: 1s}}
 sources:
   jobs: {verify: bearer, secret: env:TEST_HOOK}
   etl: {nats: {subject: "etl.*.done"}}
+  qlik: {preset: qlik-cloud, secret: "`+qlikSecret+`"}
   runs: {verify: bearer, secret: env:TEST_HOOK, allow: {actions: [reload]}}
 rules:
 `+rules, values)

@@ -19,6 +19,7 @@ func (r *reader) sources() []ingress.Source {
 		source := ingress.Source{
 			Name: name, Preset: w.Preset, Verify: r.verifier(w.Verify, "sources", name, "verify"),
 			Secrets: r.secrets(w.Secret, "sources", name, "secret"), Origins: w.Origins, Rate: r.rate(w.Rate, "sources", name, "rate"),
+			Tenant: r.tenantOf(name, w),
 		}
 		if w.NATS != nil {
 			source.NATS = r.subject(name, w.NATS)

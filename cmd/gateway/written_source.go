@@ -15,6 +15,7 @@ type writtenSource struct {
 	Allow   *writtenAllow `json:"allow"`
 	Rate    string        `json:"rate"`
 	Origins []string      `json:"origins"`
+	Tenant  string        `json:"tenant"`
 }
 
 type writtenNATS struct {

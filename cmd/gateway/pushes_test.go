@@ -1,0 +1,57 @@
+package main
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+const refreshSales = `
+  - {name: refresh, on: jobs, when: "true", app: "{{Sales}}", gather: none, do: [reload]}
+`
+
+// webhook registers one at the simulated tenant, as an administrator would.
+func (s *site) webhook(events ...string) {
+	s.t.Helper()
+	body := `{"name":"gateway","url":"http://` + s.up.HTTP + `/hooks/qlik","enabled":true,"secret":"` + qlikSecret + `","eventTypes":["` + strings.Join(events, `","`) + `"]}`
+	if status, answer := s.post(s.tenant+"/api/v1/webhooks", body); status != http.StatusCreated {
+		s.t.Fatalf("create webhook: %d %s", status, answer)
+	}
+}
+
+func TestQliksOwnEventSavesThePolls(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, refreshSales, "--dialect", "cloud", "--reload-time", "1s") // polls are two seconds apart
+	s.webhook("com.qlik.v1.reload.finished")
+	outcomes := s.listen()
+	s.hook(`{"n":1}`)
+	timeout := time.After(patience)
+	for told := false; !told; {
+		select {
+		case outcome := <-outcomes:
+			told = outcome.Type == "io.qlikgateway.v1.run.succeeded"
+		case <-timeout:
+			t.Fatal("the run does not end")
+		}
+	}
+	if polls := s.calls("getReload"); len(polls) != 1 {
+		t.Errorf("%d polls, want the one after the push", len(polls))
+	}
+}
+
+func TestForgedPushIsRefused(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, refreshSales, "--dialect", "cloud", "--reload-time", "10s")
+	s.hook(`{"n":1}`)
+	s.eventually("the reload runs", func() bool { return len(s.calls("reloadApp")) == 1 })
+	id := s.calls("reloadApp")[0].ReloadID
+	before := len(s.calls("getReload"))
+	body := `{"specversion":"1.0","id":"e","source":"com.qlik/reloads","type":"com.qlik.v1.reload.finished","data":{"id":"` + id + `","succeeded":true}}`
+	if status, answer := s.post("http://"+s.up.HTTP+"/hooks/qlik", body); status != http.StatusUnauthorized {
+		t.Errorf("unsigned: %d %s", status, answer)
+	}
+	if polls := len(s.calls("getReload")); polls > before+1 {
+		t.Errorf("%d polls after the forged push", polls-before)
+	}
+}

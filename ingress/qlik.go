@@ -1,0 +1,105 @@
+package ingress
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/qlikgateway/gateway/events"
+)
+
+// The events by which Qlik says that a reload is over.
+const (
+	typeReloadFinished    = "com.qlik.v1.reload.finished"     // its outcome is known
+	typeAppReloadFinished = "com.qlik.v1.app.reload.finished" // the engine is done; one for each attempt
+)
+
+// legacyNames are what CloudEvents 0.1, which Qlik's older envelopes are written in,
+// calls the attributes of 1.0. Hybrid envelopes have both.
+func legacyNames() map[string]string {
+	return map[string]string{
+		"cloudEventsVersion": "specversion", "eventId": "id", "eventTime": "time", "eventType": "type", "contentType": "datacontenttype",
+	}
+}
+
+// personal are attributes that say who did it, and from where. Nothing of the
+// gateway needs them, so they are not kept.
+func personal() []string { return []string{"authclaims", "originip", "sessionid"} }
+
+// attributeName is what CloudEvents 1.0 allows.
+var attributeName = regexp.MustCompile(`^[a-z0-9_]+$`)
+
+// modern returns a Qlik event in whichever of Qlik's envelopes as a structured
+// CloudEvent 1.0, without what is personal. One that is so already is returned as it
+// came.
+func modern(body []byte) ([]byte, error) {
+	var fields, extensions map[string]json.RawMessage
+	if err := json.Unmarshal(body, &fields); err != nil {
+		return nil, fmt.Errorf("the event is not a JSON object: %w", err)
+	}
+	_ = json.Unmarshal(fields["extensions"], &extensions) // else it has none
+	if !dated(fields) && !dated(extensions) {
+		return body, nil
+	}
+	event := map[string]json.RawMessage{}
+	for name, value := range extensions {
+		event[strings.ToLower(name)] = value
+	}
+	for old, name := range legacyNames() {
+		if value, there := fields[old]; there {
+			event[name] = value
+		}
+	}
+	if _, there := fields["cloudEventsVersion"]; there {
+		event["specversion"] = json.RawMessage(`"1.0"`)
+	}
+	for name, value := range fields {
+		if name != "extensions" {
+			event[name] = value
+		}
+	}
+	for name := range event {
+		if !attributeName.MatchString(name) || slices.Contains(personal(), name) {
+			delete(event, name)
+		}
+	}
+	return json.Marshal(event)
+}
+
+// dated reports whether attributes have names of an older envelope, or are personal.
+func dated(attributes map[string]json.RawMessage) bool {
+	for name := range attributes {
+		if name != "extensions" && (!attributeName.MatchString(name) || slices.Contains(personal(), name)) {
+			return true
+		}
+	}
+	return false
+}
+
+// reloadID is what Qlik's ids of reloads look like, so that nothing else of an event
+// becomes part of an address.
+var reloadID = regexp.MustCompile(`^[0-9A-Za-z-]{1,64}$`)
+
+// finished returns the id of the reload that a Qlik event says is over.
+func (s *source) finished(a events.Arrival) (id string, ok bool) {
+	if s.reading == nil || !s.reading.Reloads || s.tenant == "" {
+		return "", false
+	}
+	known := []string{typeReloadFinished, typeAppReloadFinished}
+	return a.Facts.RunID, slices.Contains(known, a.Event.Type()) && reloadID.MatchString(a.Facts.RunID)
+}
+
+// push tells who watches reloads which of them Qlik says are over. It does not wait
+// for the journal, and is only a hint: whoever hears it asks Qlik.
+func (in *Ingress) push(s *source, arrivals []events.Arrival) {
+	if in.config.Push == nil {
+		return
+	}
+	for _, a := range arrivals {
+		if id, ok := s.finished(a); ok {
+			in.config.Push(s.tenant, id)
+		}
+	}
+}
