@@ -29,6 +29,7 @@ type Command struct {
 	Kind     Kind
 	Run      string
 	Rule     string
+	Trace    string                    // the run's traceparent, if it has one
 	Index    int                       // of the step in the plan
 	Step     rules.Step                // the action and its arguments
 	Mode     PublishMode               // of a publish

@@ -14,7 +14,7 @@ import (
 	"github.com/qlikgateway/gateway/qlik"
 )
 
-// Config is what a dispatcher works with. All of it is required, but Drain.
+// Config is what a dispatcher works with. All of it is required, but Drain and Trace.
 type Config struct {
 	Tenant    string
 	URL       string // of the tenant, for links in outcomes
@@ -29,6 +29,7 @@ type Config struct {
 	Revisions *Revisions // the rules, by the number of their configuration
 	Limits    Limits
 	Metrics   *Metrics
+	Trace     func(events.Hop) // told of every hop; nil = nobody asks
 	Log       zerolog.Logger
 	Drain     time.Duration // how long a stop waits for calls under way; default 10s
 }

@@ -53,7 +53,9 @@ func (t *term) admitOne(work context.Context, entry events.Entry) error {
 	view := entry.View()
 	cause := Cause{
 		Sequence: entry.Sequence, ID: entry.Event.ID(), Time: entry.Time, Revision: entry.Revision,
-		Trace: view.Extensions["traceparent"],
+	}
+	if cause.Trace = entry.TraceParent(); t.d.cfg.Trace != nil {
+		cause.Trace, _ = entry.Trace()
 	}
 	t.scheduler.Pass(entry.Sequence)
 	for _, rule := range entry.Rules {
@@ -70,6 +72,7 @@ func (t *term) admitOne(work context.Context, entry events.Entry) error {
 		}
 		id, opened := t.scheduler.Admit(time.Now(), cause, plan)
 		t.d.cfg.Metrics.admitted(plan.Tenant, plan.Rule, opened)
+		t.tracedAdmission(entry, cause, rule, id)
 		t.log.Info().Str("hop", "admitted").Str("event_id", cause.ID).Str("source", entry.Source).
 			Str("rule", rule).Str("run_id", id).Bool("opened", opened).Msg("event admitted")
 	}

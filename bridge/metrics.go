@@ -71,10 +71,7 @@ func (m *Metrics) ended(run *Run) {
 }
 
 func (m *Metrics) called(tenant string, report Report, now time.Time) {
-	action := string(report.Command.Kind)
-	if report.Command.Kind == KindCall {
-		action = string(report.Command.Step.Action)
-	}
+	action := calledAs(report.Command)
 	m.calls.WithLabelValues(tenant, action, string(report.Verdict.Kind), string(report.Verdict.Reason)).Inc()
 	m.seconds.WithLabelValues(tenant, action).Observe(now.Sub(report.Began).Seconds())
 }

@@ -138,7 +138,7 @@ func (s *Scheduler) issue(t *task, now time.Time) Command {
 		s.begin(t, i, now)
 	}
 	command := Command{
-		Kind: t.want, Run: run.ID, Rule: run.Rule, Index: i, Step: run.Plan.Steps[i], Mode: step.Mode, At: now,
+		Kind: t.want, Run: run.ID, Rule: run.Rule, Trace: run.Trace, Index: i, Step: run.Plan.Steps[i], Mode: step.Mode, At: now,
 		Token: run.token(i), ReloadID: step.Result.ReloadID,
 	}
 	switch t.want {

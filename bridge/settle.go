@@ -89,7 +89,7 @@ func (s *Scheduler) put(t *task, i int, kind, key string, now time.Time, data an
 	}
 	run.Outbox = append(run.Outbox, must(events.NewOutcome(events.Head{
 		ID: id, Type: kind, Tenant: run.Tenant, Rule: run.Rule, Subject: subjectOf(i, key), Key: key, Time: now,
-		CausationID: run.Causes.Newest(), CorrelationID: run.ID, TraceParent: trace(run),
+		CausationID: run.Causes.Newest(), CorrelationID: run.ID, TraceParent: trace(run.Trace, run.ID),
 	}, data)))
 }
 
@@ -140,13 +140,13 @@ func (s *Scheduler) app(id, name string) events.AppRef {
 	return events.AppRef{ID: id, Name: name, Link: strings.TrimRight(s.names.URL, "/") + "/sense/app/" + id}
 }
 
-// trace returns the run's trace context: that of the event that opened it, or one
-// made from the run's id.
-func trace(run *Run) string {
-	if run.Trace != "" {
-		return run.Trace
+// trace returns a run's trace context: that of the event that opened it, or one made
+// from the run's id.
+func trace(given, run string) string {
+	if given != "" {
+		return given
 	}
-	sum := sha256.Sum256([]byte(run.ID))
+	sum := sha256.Sum256([]byte(run))
 	return fmt.Sprintf("00-%x-%x-01", sum[:16], sum[16:24])
 }
 

@@ -114,6 +114,7 @@ func (t *term) carryOut(work context.Context, commands []Command) error {
 		}
 		if t.scheduler.Told(run.ID) {
 			t.d.cfg.Metrics.ended(run)
+			t.tracedRun(run)
 			ended.Ended, ended.Cursor = append(ended.Ended, run), t.scheduler.Cursor()
 		}
 	}
@@ -153,6 +154,7 @@ func (t *term) take(report Report) {
 	now := time.Now()
 	t.d.cfg.Metrics.called(t.d.cfg.Tenant, report, now)
 	t.logReport(report, now)
+	t.tracedCall(report, now)
 	t.scheduler.Done(now, report)
 	state := t.d.breaker.State()
 	t.d.cfg.Metrics.breaker(t.d.cfg.Tenant, state)
@@ -181,10 +183,12 @@ func (t *term) tell(work context.Context, outcomes []events.Outcome) error {
 	if len(outcomes) == 0 {
 		return nil
 	}
+	began := time.Now()
 	err := t.persist(work, func() error { return t.d.cfg.Publisher.Publish(work, outcomes...) })
 	if err != nil {
 		return fmt.Errorf("publish outcomes: %w", err)
 	}
+	t.tracedOutcomes(outcomes, began)
 	for _, outcome := range outcomes {
 		t.d.cfg.Metrics.told(t.d.cfg.Tenant, outcome.Type)
 		t.log.Info().Str("hop", "published").Str("type", outcome.Type).Str("event_id", outcome.ID).

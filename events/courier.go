@@ -123,6 +123,9 @@ func (c *courier) request(ctx context.Context, event cloudevents.Event, body []b
 	}
 	request.Header = header
 	request.Header.Set("User-Agent", "qlikgateway")
+	if trace := extension(event, "traceparent"); trace != "" {
+		request.Header.Set("Traceparent", trace)
+	}
 	return request, c.sign(request.Header, event.ID(), body)
 }
 

@@ -49,6 +49,7 @@ type SubscriberConfig struct {
 	States       *Subscriptions
 	Publisher    *Publisher // of what happens to the subscription
 	Metrics      *SubscriptionMetrics
+	Trace        func(Hop) // told of every try to deliver; nil = nobody asks
 	Log          zerolog.Logger
 	Pace         Pace
 

@@ -31,6 +31,9 @@ type attempt struct {
 	sequence uint64
 	number   int    // of tries so far
 	id, kind string // of the event
+	trace    string // its traceparent
+	run      string // that it is about
+	began    time.Time
 	took     time.Duration
 	report   func(error) // to the breaker
 	broken   error       // the broker could not be read
@@ -49,8 +52,8 @@ func (t *tenure) start(ctx context.Context, l *lane, report func(error)) {
 
 // try reads the outcome and delivers it, once the subscriber said that it wants any.
 func (t *tenure) try(ctx context.Context, a *attempt, validated bool) {
-	began := time.Now()
-	defer func() { a.took = time.Since(began) }()
+	a.began = time.Now()
+	defer func() { a.took = time.Since(a.began) }()
 	msg, err := t.stream.GetMsg(ctx, a.sequence)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		a.reason = ReasonExpired
@@ -66,6 +69,7 @@ func (t *tenure) try(ctx context.Context, a *attempt, validated bool) {
 		return
 	}
 	a.id, a.kind = event.ID(), event.Type()
+	a.trace, a.run = extension(event, "traceparent"), extension(event, "correlationid")
 	var agreed *consent
 	if !validated {
 		if a.answer = t.courier.ask(ctx); a.reason != "" {
@@ -235,6 +239,12 @@ func (t *tenure) broke(from, to gobreaker.State) {
 // note writes the one line about a try.
 func (t *tenure) note(a attempt, again time.Duration) {
 	t.cfg.Metrics.tried(t.to.Name, a.reason, a.took)
+	if t.cfg.Trace != nil && a.trace != "" {
+		t.cfg.Trace(Hop{
+			Name: HopDeliver, Trace: a.trace, Run: a.run, Began: a.began, Ended: a.began.Add(a.took), Reason: a.reason,
+			Event: a.id, Type: a.kind, Subscription: t.to.Name,
+		})
+	}
 	line := t.log.Info()
 	if a.reason != "" {
 		line = t.log.Warn().Err(a.err).Str("reason", string(a.reason)).Dur("again_in", again)

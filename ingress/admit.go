@@ -28,8 +28,8 @@ type Batch struct {
 
 // admit takes proven events to the journal. What cannot be stored is a *refusal;
 // of a batch, events before it may be stored, and are duplicates when the batch
-// is sent again. It runs on when the sender hangs up.
-func (in *Ingress) admit(ctx context.Context, live *Live, s *source, arrivals []events.Arrival) ([]Answer, error) {
+// is sent again. It runs on when the sender hangs up. began is when they came.
+func (in *Ingress) admit(ctx context.Context, live *Live, s *source, arrivals []events.Arrival, began time.Time) ([]Answer, error) {
 	if err := s.limited(time.Now()); err != nil {
 		return nil, err
 	}
@@ -46,8 +46,35 @@ func (in *Ingress) admit(ctx context.Context, live *Live, s *source, arrivals []
 			return nil, err
 		}
 		answers = append(answers, answer)
+		in.accepted(a, answer, began)
 	}
 	return answers, nil
+}
+
+// append stores an event for its targets.
+func (in *Ingress) append(ctx context.Context, live *Live, a events.Arrival, targets []events.Target) (events.Receipt, error) {
+	began := time.Now()
+	receipt, err := in.config.Append(ctx, a, targets, live.Revision)
+	if in.config.Trace != nil && err == nil {
+		parent, _ := a.Trace()
+		in.config.Trace(events.Hop{
+			Name: events.HopJournal, Trace: parent, Began: began, Ended: time.Now(), Source: a.Source, Event: a.Event.ID(),
+		})
+	}
+	return receipt, err
+}
+
+// accepted tells of a delivery that was stored. A first one without a trace of its
+// sender's begins one.
+func (in *Ingress) accepted(a events.Arrival, answer Answer, began time.Time) {
+	if in.config.Trace == nil {
+		return
+	}
+	parent, given := a.Trace()
+	in.config.Trace(events.Hop{
+		Name: events.HopAccept, Trace: parent, First: !given && !answer.Duplicate, Began: began, Ended: time.Now(),
+		Source: a.Source, Event: answer.ID, Type: a.Event.Type(),
+	})
 }
 
 // store routes one event and appends it to the journal.
@@ -60,7 +87,7 @@ func (in *Ingress) store(ctx context.Context, live *Live, a events.Arrival) (Ans
 	for _, note := range slices.Concat(routing.Missing, routing.Errors) {
 		in.metrics.missing.WithLabelValues(a.Source, note.Rule).Inc()
 	}
-	receipt, err := in.config.Append(ctx, a, targets, live.Revision)
+	receipt, err := in.append(ctx, live, a, targets)
 	if err != nil {
 		return Answer{}, unstored(err)
 	}

@@ -110,7 +110,7 @@ func (in *Ingress) serve(c *gin.Context, name string, eventsOnly bool) {
 		return
 	}
 	d.batch = s.several(m)
-	d.end(in.admit(c.Request.Context(), live, s, arrivals))
+	d.end(in.admit(c.Request.Context(), live, s, arrivals, d.began))
 	in.await(c, &d)
 }
 

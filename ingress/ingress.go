@@ -54,6 +54,9 @@ type Config struct {
 	// proxy that the environment names.
 	Transport http.RoundTripper
 
+	// Trace is told of every event that is stored, hop by hop; nil = nobody asks.
+	Trace func(events.Hop)
+
 	Registerer prometheus.Registerer
 	Log        zerolog.Logger
 }

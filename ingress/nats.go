@@ -135,7 +135,7 @@ func (in *Ingress) hear(ctx context.Context, e ear, msg *nats.Msg) {
 		return
 	}
 	for {
-		answers, err := in.admit(ctx, live, s, arrivals)
+		answers, err := in.admit(ctx, live, s, arrivals, d.began)
 		if err == nil || msg.Reply != "" || !passing(err) || time.Since(d.began) > patience || ctx.Err() != nil {
 			d.end(answers, err)
 			return

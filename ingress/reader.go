@@ -242,7 +242,7 @@ func (s *source) blank(m message) cloudevents.Event {
 	}
 	event.SetTime(m.arrived.UTC())
 	event.DataEncoded = m.body
-	if parent, ok := single(m.header, "Traceparent"); ok && traced(parent) {
+	if parent, ok := single(m.header, "Traceparent"); ok && events.ValidTrace(parent) {
 		event.SetExtension("traceparent", parent)
 	}
 	return event
@@ -259,20 +259,6 @@ func setAll(event *cloudevents.Event, attributes map[string]string) error {
 		}
 	}
 	return nil
-}
-
-// traced reports whether the text is a W3C trace context parent, version 00.
-func traced(parent string) bool {
-	parts := strings.Split(parent, "-")
-	if len(parts) != 4 || parts[0] != "00" {
-		return false
-	}
-	for i, size := range []int{2, 32, 16, 2} {
-		if len(parts[i]) != size || strings.Trim(parts[i], "0123456789abcdef") != "" {
-			return false
-		}
-	}
-	return true
 }
 
 // controlHeader reports whether a NATS header steers a server; none of them

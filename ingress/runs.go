@@ -101,7 +101,7 @@ func (in *Ingress) ask(ctx context.Context, live *Live, a events.Arrival) (Answe
 		return Answer{}, refuse(Malformed, err)
 	}
 	target := events.Target{Tenant: plan.Tenant, Rules: []string{rules.DirectRule}}
-	receipt, err := in.config.Append(ctx, a, []events.Target{target}, live.Revision)
+	receipt, err := in.append(ctx, live, a, []events.Target{target})
 	if err != nil {
 		return Answer{}, unstored(err)
 	}

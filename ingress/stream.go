@@ -152,7 +152,7 @@ func (in *Ingress) take(ctx context.Context, e ear, msg jetstream.Msg) error {
 		} else if arrivals, err := s.read(m); err != nil {
 			arrivalErr = err
 		} else {
-			answers, arrivalErr = in.admit(ctx, live, s, arrivals)
+			answers, arrivalErr = in.admit(ctx, live, s, arrivals, d.began)
 		}
 		d.end(answers, arrivalErr)
 		if arrivalErr == nil {

@@ -32,8 +32,9 @@ const (
 type gateway struct {
 	cfg    *config
 	log    zerolog.Logger
-	dial   *console.Dial // how much is logged; nil = that is fixed
-	limits bridge.Limits // but for each tenant's own quota
+	dial   *console.Dial    // how much is logged; nil = that is fixed
+	trace  func(events.Hop) // nil = no traces
+	limits bridge.Limits    // but for each tenant's own quota
 
 	files       *configFiles // nil = the configuration never changes
 	certificate *certificate // of the listener for senders; nil = TLS ends before the gateway
@@ -72,12 +73,12 @@ func (g *gateway) assemble(ctx context.Context, b *broker.Broker) (*session, err
 	p := &session{broker: b, log: g.log, revisions: revisions}
 	p.reload = func(ctx context.Context) error { return g.follow(ctx, p) }
 	desk := bridge.NewDesk(b.Conn(), b.Names().Queue+".orders")
-	door := ingress.Config{Append: kept.journal.Append, Bury: burial(kept.dead), Push: g.pushTo(desk), Runs: runsOf(kept.ledger, kept.journal), Proxies: g.cfg.Proxies, Registerer: registry, Log: g.log}
+	door := ingress.Config{Append: kept.journal.Append, Bury: burial(kept.dead), Push: g.pushTo(desk), Runs: runsOf(kept.ledger, kept.journal), Trace: g.trace, Proxies: g.cfg.Proxies, Registerer: registry, Log: g.log}
 	if err := g.openDoor(p, door, revision.Number); err != nil {
 		return nil, err
 	}
 	shared := bridge.Config{
-		Desk: desk, Journal: kept.journal, Publisher: kept.publisher, Dead: kept.dead, Ledger: kept.ledger, Leases: kept.leases, Metrics: metrics,
+		Desk: desk, Journal: kept.journal, Publisher: kept.publisher, Dead: kept.dead, Ledger: kept.ledger, Leases: kept.leases, Metrics: metrics, Trace: g.trace,
 		Revisions: revisions, Log: g.log, Drain: stopCalls,
 	}
 	for _, name := range sorted(g.cfg.Tenants) {

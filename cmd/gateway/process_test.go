@@ -44,9 +44,15 @@ type process struct {
 // and stderr.
 func start(t *testing.T, args ...string) *process {
 	t.Helper()
+	return startIn(t, nil, args...)
+}
+
+// startIn does it with more in the environment.
+func startIn(t *testing.T, env []string, args ...string) *process {
+	t.Helper()
 	p := &process{t: t, lines: make(chan string, 10_000), done: make(chan struct{})}
 	p.cmd = exec.Command(os.Args[0], args...)
-	p.cmd.Env = append(os.Environ(), "GATEWAY_TEST_MAIN=1", "TEST_HOOK="+testSecret, "TEST_ETL="+testSecret)
+	p.cmd.Env = append(append(os.Environ(), "GATEWAY_TEST_MAIN=1", "TEST_HOOK="+testSecret, "TEST_ETL="+testSecret), env...)
 	pipe, err := p.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -100,6 +106,7 @@ type site struct {
 	t       *testing.T
 	tenant  string // URL
 	config  string // path
+	env     []string
 	gateway *process
 	up      struct{ HTTP, Console, NATS string }
 }
@@ -155,7 +162,7 @@ rules:
 // start starts the gateway, or starts it again on the same data.
 func (s *site) start() {
 	s.t.Helper()
-	s.gateway = start(s.t, "run", "--config", s.config)
+	s.gateway = startIn(s.t, s.env, "run", "--config", s.config)
 	s.decode([]byte(s.gateway.line(`"gateway is up"`)), &s.up)
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -24,7 +25,7 @@ func newRunCommand() *cobra.Command {
 		Use:   "run",
 		Short: "Run the gateway: take events, ask Qlik Cloud, tell the outcomes",
 		Args:  cobra.NoArgs,
-		RunE: func(command *cobra.Command, _ []string) error {
+		RunE: func(command *cobra.Command, _ []string) (err error) {
 			parsed, err := zerolog.ParseLevel(level)
 			if err != nil {
 				return fmt.Errorf("--log-level %q: expected debug, info, warn or error", level)
@@ -45,6 +46,14 @@ func newRunCommand() *cobra.Command {
 			dial := console.NewDial(parsed)
 			g := &gateway{cfg: cfg, dial: dial, log: newLog(command.ErrOrStderr(), zerolog.TraceLevel).Hook(dial), limits: bridge.DefaultLimits(), files: newConfigFiles(path)}
 			defer g.files.stop()
+			spans, err := openTracing(ctx, os.Getenv, g.log)
+			if err != nil {
+				return fmt.Errorf("trace: %w", err)
+			}
+			if spans != nil {
+				g.trace = spans.tell
+				defer func() { err = errors.Join(err, spans.stop()) }()
+			}
 			return g.run(ctx, func(where addresses) {
 				watching.Go(func() { newSupervisor(os.Getenv, g.log).watch(ctx, where.Console) })
 			})

@@ -37,7 +37,7 @@ func (g *gateway) openTellers(ctx context.Context, b *broker.Broker, shared brid
 		return nil, err
 	}
 	t := &tellers{end: func() {}, shared: events.SubscriberConfig{
-		States: states, Publisher: shared.Publisher, Metrics: metrics, Log: g.log,
+		States: states, Publisher: shared.Publisher, Metrics: metrics, Trace: g.trace, Log: g.log,
 		Hold: func(ctx context.Context, name string, work func(context.Context) error) error {
 			return hold(ctx, shared.Leases, name, work)
 		},
