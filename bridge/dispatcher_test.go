@@ -363,3 +363,19 @@ func TestEventOfARemovedRuleIsADeadLetter(t *testing.T) {
 		t.Errorf("%d reloads, want only that of the rule that is left", n)
 	}
 }
+
+func TestLedgerKeepsHowLongReloadsTook(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sim.Config{}, reloadSales)
+	stop := r.dispatch()
+	r.send(`{}`)
+	r.until("run.succeeded")
+	stop()
+	tenure, err := r.ledger.TakeOver(t.Context(), "acme", "test")
+	r.must(err)
+	held, err := tenure.Load(t.Context(), time.Now())
+	r.must(err)
+	if len(held.Apps) != 1 || held.Apps[0].App != r.tenant.App("Sales") || len(held.Apps[0].Took) != 1 || held.Apps[0].Took[0] <= 0 {
+		t.Errorf("the ledger knows of apps: %+v", held.Apps)
+	}
+}

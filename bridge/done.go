@@ -213,7 +213,11 @@ func (s *Scheduler) submit(t *task, i int, reload *qlik.Reload, now time.Time) {
 	step.NotBefore, step.Reason, step.Error = time.Time{}, "", ""
 	step.Result.ReloadID = reload.ID
 	s.follow(t, reload.ID, now)
-	t.pollAt, t.submitted = now.Add(s.limits.Poll), now
+	t.submitted = now
+	if attempt := step.attempt(); attempt.Lost && attempt.CalledAt.Before(now) {
+		t.submitted = attempt.CalledAt // it was found, some time after it began
+	}
+	t.pollAt = s.nextPoll(t, i, now)
 	if at, early := s.pushed.noted(reload.ID); early && now.Sub(at) < pushKept {
 		t.pushed, t.pollAt = true, now
 	}
@@ -230,13 +234,18 @@ func (s *Scheduler) follow(t *task, reloadID string, now time.Time) {
 	t.misses, t.pushed, t.wakes, t.stopped, t.cancelAt = 0, false, 0, false, time.Time{}
 }
 
+// nextPoll is when to ask next how a step's reload stands.
+func (s *Scheduler) nextPoll(t *task, i int, now time.Time) time.Time {
+	return now.Add(nextPoll(now.Sub(t.submitted), s.took(t.run.Plan.Steps[i].Args.App), s.limits.Poll))
+}
+
 func (s *Scheduler) polled(t *task, report Report, now time.Time) {
 	i := report.Command.Index
 	verdict := report.Verdict
 	switch {
 	case verdict.Kind == VerdictDone:
 		t.misses = 0
-		t.pollAt = now.Add(nextPoll(now.Sub(t.submitted), s.limits.Poll))
+		t.pollAt = s.nextPoll(t, i, now)
 		if t.pushed {
 			t.pushed, t.pollAt = false, now.Add(s.limits.Poll) // the answer may lag behind the push
 		}

@@ -23,6 +23,9 @@ var ErrNoRun = errors.New("no such run")
 // keepEnded is how long the ledger keeps a run that has ended.
 const keepEnded = 7 * 24 * time.Hour
 
+// keepApps is how long the ledger keeps what it knows of an app after a reload.
+const keepApps = 30 * 24 * time.Hour
+
 // Codes of the server's refusals of a conditional write.
 const (
 	codeStale   = 10071 // the condition does not hold
@@ -36,7 +39,7 @@ const (
 // A Ledger keeps every run, one key each, and lets only one writer win.
 //
 // Keys: active.<tenant>.<run>, ended.<tenant>.<run>, epoch.<tenant>,
-// cursor.<tenant>, state.<tenant>.outbox, revision.<digest>.
+// app.<tenant>.<app>, cursor.<tenant>, state.<tenant>.outbox, revision.<digest>.
 type Ledger struct {
 	js     jetstream.JetStream
 	kv     jetstream.KeyValue
@@ -100,7 +103,7 @@ func (l *Ledger) TakeOver(ctx context.Context, tenant, holder string) (*Tenure, 
 func (t *Tenure) Load(ctx context.Context, endedSince time.Time) (Snapshot, error) {
 	var held Snapshot
 	watch, err := t.ledger.kv.WatchFiltered(ctx, []string{
-		"active." + t.tenant + ".>", "cursor." + t.tenant, "epoch." + t.tenant, "state." + t.tenant + ".>",
+		"active." + t.tenant + ".>", "cursor." + t.tenant, "epoch." + t.tenant, "state." + t.tenant + ".>", "app." + t.tenant + ".>",
 	}, jetstream.IgnoreDeletes())
 	if err != nil {
 		return held, fmt.Errorf("load tenant %s: %w", t.tenant, err)
@@ -149,6 +152,10 @@ func (s *Snapshot) take(key string, value []byte) error {
 		var cursor uint64
 		err = json.Unmarshal(value, &cursor)
 		s.Cursor = max(s.Cursor, cursor)
+	case "app":
+		var record AppRecord
+		err = json.Unmarshal(value, &record)
+		s.Apps = append(s.Apps, record)
 	case "state": // state.<tenant>.outbox
 		err = json.Unmarshal(value, &s.Outbox)
 	}

@@ -61,18 +61,3 @@ func TestCallNeverSentGivesItsSlotBack(t *testing.T) {
 		t.Errorf("next call at %v, %v; want now", at, ok)
 	}
 }
-
-func TestPollsStayWithinTheirBudget(t *testing.T) {
-	t.Parallel()
-	polls := 0
-	for elapsed := time.Duration(0); elapsed < 3*time.Hour; polls++ {
-		gap := nextPoll(elapsed, 2*time.Second)
-		if late := max(2*time.Second, elapsed/4); gap > late {
-			t.Errorf("after %s the next look is %s later, an end could be seen too late", elapsed, gap)
-		}
-		elapsed += gap
-	}
-	if polls > 40 {
-		t.Errorf("%d polls in three hours, want at most 40", polls)
-	}
-}

@@ -17,26 +17,30 @@ import (
 
 // A Change is what one write of a tenure holds.
 type Change struct {
-	Active []*Run // written as they are
-	Ended  []*Run // moved to the ended runs
-	Cursor uint64 // journal position, if it moved; 0 = not
+	Active []*Run      // written as they are
+	Ended  []*Run      // moved to the ended runs
+	Cursor uint64      // journal position, if it moved; 0 = not
+	Apps   []AppRecord // what the ends of the runs in Ended teach
 	Outbox []events.Outcome
 	Tell   bool // Outbox holds the tenant's outbox, to be written
 }
 
-// mostInPart is how many runs one atomic batch holds. The server takes 1000
+// mostInPart is how many records one atomic batch holds. The server takes 1000
 // messages, and a run that has ended needs two.
 const mostInPart = 400
 
 // parts splits a change that is too large for one atomic batch. Only the last part
 // moves the cursor from where it was saved: until it is written, the journal is
-// read again from there, and runs written before know the events they hold.
+// read again from there, and runs written before know the events they hold. What
+// is known of apps goes first: it may be learned twice, but not lost.
 func (c Change) parts(saved uint64) []Change {
 	var parts []Change
-	for len(c.Active)+len(c.Ended) > mostInPart {
-		n := min(len(c.Active), mostInPart)
-		part := Change{Active: before(c.Active[:n], saved), Ended: before(c.Ended[:mostInPart-n], saved)}
-		c.Active, c.Ended = c.Active[n:], c.Ended[mostInPart-n:]
+	for len(c.Active)+len(c.Ended)+len(c.Apps) > mostInPart {
+		apps := min(len(c.Apps), mostInPart)
+		active := min(len(c.Active), mostInPart-apps)
+		ended := mostInPart - apps - active
+		part := Change{Apps: c.Apps[:apps], Active: before(c.Active[:active], saved), Ended: before(c.Ended[:ended], saved)}
+		c.Apps, c.Active, c.Ended = c.Apps[apps:], c.Active[active:], c.Ended[ended:]
 		parts = append(parts, part)
 	}
 	return append(parts, c)
@@ -128,6 +132,9 @@ func (t *Tenure) messages(change Change) ([]*nats.Msg, error) {
 		purge.Header.Set("Nats-Rollup", "sub")
 		purge.Header.Set("Nats-TTL", purgeMarker)
 		out = append(out, purge)
+	}
+	for _, record := range change.Apps {
+		err = errors.Join(err, put("app."+t.tenant+"."+events.Token(record.App), record, keepApps))
 	}
 	if change.Cursor > 0 && (len(change.Active) == 0 || len(change.Ended) > 0) {
 		err = errors.Join(err, put("cursor."+t.tenant, change.Cursor, 0))

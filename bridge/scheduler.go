@@ -34,9 +34,11 @@ type Scheduler struct {
 	reloads  map[string]*task  // by the reload that a run waits for
 	ours     *memory           // reloads known to be some attempt's
 	pushed   *memory           // reloads Qlik said had ended, which nobody waited for yet
-	outbox   []events.Outcome  // what has no run
-	unsaved  bool              // outbox changed
-	told     int               // tenant events told under this epoch
+	apps     map[string]*AppRecord
+	learned  map[string]bool  // apps whose records changed
+	outbox   []events.Outcome // what has no run
+	unsaved  bool             // outbox changed
+	told     int              // tenant events told under this epoch
 	stats    Stats
 	seen     func(from, to string) // told of every move of a run or step; for tests
 }
@@ -68,6 +70,7 @@ type Snapshot struct {
 	Active []*Run // not ended, or ended and not told
 	Recent []*Run // ended within the last quota window
 	Outbox []events.Outcome
+	Apps   []AppRecord
 	Cursor uint64
 }
 
@@ -87,6 +90,10 @@ func NewScheduler(names Names, limits Limits, senses Senses, now time.Time, held
 		quota: map[qlik.Class]*window{}, queues: map[qlik.Class]*queue{},
 		admitted: map[string]uint64{}, reloads: map[string]*task{},
 		ours: newMemory(mostRemembered), pushed: newMemory(mostRemembered),
+		apps: map[string]*AppRecord{}, learned: map[string]bool{},
+	}
+	for _, record := range held.Apps {
+		s.apps[record.App] = &record
 	}
 	for _, class := range classes() {
 		s.quota[class] = &window{rate: limits.Quota[class], limit: limits.Parallel[class], grace: limits.Grace, late: limits.late(class)}
@@ -179,7 +186,7 @@ func (s *Scheduler) Touched() []*Run {
 }
 
 // Told says that a run's outbox was published. It returns true when the run has
-// ended too, and forgets it.
+// ended too, and forgets it but for what Learned returns.
 func (s *Scheduler) Told(id string) bool {
 	t := s.tasks[id]
 	if t == nil {
@@ -190,6 +197,7 @@ func (s *Scheduler) Told(id string) bool {
 		return false
 	}
 	s.wakes.remove(t)
+	s.learn(t.run)
 	delete(s.tasks, id)
 	return true
 }

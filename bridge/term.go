@@ -118,6 +118,7 @@ func (t *term) carryOut(work context.Context, commands []Command) error {
 			ended.Ended, ended.Cursor = append(ended.Ended, run), t.scheduler.Cursor()
 		}
 	}
+	ended.Apps = t.scheduler.Learned()
 	return t.save(work, ended)
 }
 

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -19,11 +20,12 @@ type timeline struct {
 	limits Limits
 	s      *Scheduler
 	last   uint64 // journal sequence
+	apps   map[string]AppRecord
 }
 
 func newTimeline(t *testing.T, held Snapshot) *timeline {
 	t.Helper()
-	tl := &timeline{t: t, now: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), limits: DefaultLimits()}
+	tl := &timeline{t: t, now: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), limits: DefaultLimits(), apps: map[string]AppRecord{}}
 	tl.boot(held)
 	return tl
 }
@@ -41,6 +43,9 @@ func (tl *timeline) boot(held Snapshot) {
 func (tl *timeline) restart() {
 	tl.t.Helper()
 	held := Snapshot{Cursor: tl.s.Cursor()}
+	for _, app := range slices.Sorted(maps.Keys(tl.apps)) {
+		held.Apps = append(held.Apps, tl.apps[app])
+	}
 	for _, task := range tl.s.tasks {
 		data, err := json.Marshal(task.run)
 		if err != nil {

@@ -134,6 +134,7 @@ func (p *process) carryOut(commands []Command, change Change) bool {
 			ended.Ended, ended.Cursor = append(ended.Ended, run), p.s.Cursor()
 		}
 	}
+	ended.Apps = p.s.Learned()
 	if p.mayCrash(ended) {
 		return false
 	}

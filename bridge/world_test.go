@@ -3,6 +3,7 @@ package bridge
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -32,6 +33,7 @@ type world struct {
 	recent  map[string]*Run // ended, by id
 	cursor  uint64
 	outbox  []events.Outcome
+	apps    map[string]AppRecord
 
 	live    *process
 	old     []*process // displaced, and not yet aware of it
@@ -60,7 +62,7 @@ func (w *world) violated(invariant, format string, args ...any) {
 func newWorld(seed uint64, broken mutation, seen func(from, to string)) *world {
 	w := &world{
 		Rand: rand.New(rand.NewPCG(seed, 1)), now: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC),
-		active: map[string]*Run{}, recent: map[string]*Run{}, told: map[string]string{}, byHand: map[string]bool{}, broken: broken, seen: seen, talks: *historyOf != 0,
+		active: map[string]*Run{}, apps: map[string]AppRecord{}, recent: map[string]*Run{}, told: map[string]string{}, byHand: map[string]bool{}, broken: broken, seen: seen, talks: *historyOf != 0,
 	}
 	w.limits = DefaultLimits()
 	w.limits.Slow, w.limits.Poll = time.Minute, 5*time.Second
@@ -149,6 +151,9 @@ func (w *world) snapshot() Snapshot {
 			held.Recent = append(held.Recent, read(run))
 		}
 	}
+	for _, app := range slices.Sorted(maps.Keys(w.apps)) {
+		held.Apps = append(held.Apps, w.apps[app])
+	}
 	for _, run := range slices.Concat(held.Active, held.Recent) {
 		held.Cursor = max(held.Cursor, run.Cursor)
 	}
@@ -210,6 +215,9 @@ func (w *world) save(p *process, change Change) bool {
 		w.ended, w.endedAt = append(w.ended, w.recent[run.ID]), append(w.endedAt, w.now)
 		delete(w.active, run.ID)
 		w.order = slices.DeleteFunc(w.order, func(id string) bool { return id == run.ID })
+	}
+	for _, record := range change.Apps {
+		w.apps[record.App] = record
 	}
 	w.cursor = max(w.cursor, change.Cursor)
 	if change.Tell {

@@ -1,0 +1,77 @@
+package bridge
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/qlikgateway/gateway/bridge/rules"
+)
+
+// An AppRecord is what the ledger keeps of an app beyond its runs: it is written
+// together with the end of each run that reloaded the app.
+type AppRecord struct {
+	App  string  `json:"app"`
+	Took []int64 `json:"took_ms,omitempty"` // how long its newest reloads took, from queued to ended
+}
+
+// learnFrom is how many reloads of an app say how long they usually take.
+const learnFrom = 5
+
+// about returns what is known of an app.
+func (s *Scheduler) about(id string) *AppRecord {
+	if s.apps[id] == nil {
+		s.apps[id] = &AppRecord{App: id}
+	}
+	return s.apps[id]
+}
+
+// took returns how long the newest reloads of an app took.
+func (s *Scheduler) took(app string) []time.Duration {
+	known := s.apps[app]
+	if known == nil {
+		return nil
+	}
+	out := make([]time.Duration, len(known.Took))
+	for i, ms := range known.Took {
+		out[i] = time.Duration(ms) * time.Millisecond
+	}
+	return out
+}
+
+// learn takes in what a run that has ended and was told says of its apps. Its
+// record leaves the active ones in the same write as Learned, so nothing is learned
+// twice or lost.
+func (s *Scheduler) learn(run *Run) {
+	for i := range run.Steps {
+		step := &run.Steps[i]
+		if run.Plan.Steps[i].Action != rules.Reload || step.State != StepSucceeded || len(step.Attempts) == 0 {
+			continue
+		}
+		app := s.about(run.Plan.Steps[i].Args.App)
+		app.Took = append(app.Took, step.lasted().Milliseconds())
+		app.Took = app.Took[max(0, len(app.Took)-learnFrom):]
+		s.learned[app.App] = true
+	}
+}
+
+// Learned returns the records of apps that changed since it was last asked, to be
+// written with the ends of the runs that Told forgot.
+func (s *Scheduler) Learned() []AppRecord {
+	var changed []AppRecord
+	for _, id := range slices.Sorted(maps.Keys(s.learned)) {
+		record := *s.apps[id]
+		record.Took = slices.Clone(record.Took)
+		changed = append(changed, record)
+	}
+	clear(s.learned)
+	return changed
+}
+
+// lasted is how long the step's reload took, by Qlik's clock where it says so.
+func (s *StepRecord) lasted() time.Duration {
+	if took := s.Result.Finished.Sub(s.Result.Created); !s.Result.Created.IsZero() && took > 0 {
+		return took
+	}
+	return max(0, s.Ended.Sub(s.attempt().CalledAt))
+}
