@@ -378,4 +378,7 @@ func TestLedgerKeepsHowLongReloadsTook(t *testing.T) {
 	if len(held.Apps) != 1 || held.Apps[0].App != r.tenant.App("Sales") || len(held.Apps[0].Took) != 1 || held.Apps[0].Took[0] <= 0 {
 		t.Errorf("the ledger knows of apps: %+v", held.Apps)
 	}
+	if len(held.Blocks) == 0 || held.Blocks[0].Calls != 100 {
+		t.Errorf("reads that were set aside: %+v", held.Blocks)
+	}
 }

@@ -39,7 +39,7 @@ const (
 // A Ledger keeps every run, one key each, and lets only one writer win.
 //
 // Keys: active.<tenant>.<run>, ended.<tenant>.<run>, epoch.<tenant>,
-// app.<tenant>.<app>, cursor.<tenant>, state.<tenant>.outbox, revision.<digest>.
+// app.<tenant>.<app>, calls.<tenant>, cursor.<tenant>, state.<tenant>.outbox, revision.<digest>.
 type Ledger struct {
 	js     jetstream.JetStream
 	kv     jetstream.KeyValue
@@ -103,7 +103,7 @@ func (l *Ledger) TakeOver(ctx context.Context, tenant, holder string) (*Tenure, 
 func (t *Tenure) Load(ctx context.Context, endedSince time.Time) (Snapshot, error) {
 	var held Snapshot
 	watch, err := t.ledger.kv.WatchFiltered(ctx, []string{
-		"active." + t.tenant + ".>", "cursor." + t.tenant, "epoch." + t.tenant, "state." + t.tenant + ".>", "app." + t.tenant + ".>",
+		"active." + t.tenant + ".>", "cursor." + t.tenant, "epoch." + t.tenant, "state." + t.tenant + ".>", "app." + t.tenant + ".>", "calls." + t.tenant,
 	}, jetstream.IgnoreDeletes())
 	if err != nil {
 		return held, fmt.Errorf("load tenant %s: %w", t.tenant, err)
@@ -156,6 +156,8 @@ func (s *Snapshot) take(key string, value []byte) error {
 		var record AppRecord
 		err = json.Unmarshal(value, &record)
 		s.Apps = append(s.Apps, record)
+	case "calls":
+		err = json.Unmarshal(value, &s.Blocks)
 	case "state": // state.<tenant>.outbox
 		err = json.Unmarshal(value, &s.Outbox)
 	}

@@ -12,6 +12,7 @@ const (
 	callsBlindly              // I2: a call found under way is made again
 	forgetsLanes              // I3: lanes are lost with a crash
 	forgetsCalls              // I4: calls do not count after a crash
+	forgetsReads              // I4: what was set aside does not count after a crash
 	tellsLate                 // I5: the outbox is cleared before it is told
 	forgetsToWake             // I6: a run sleeps for ever
 	forgetsTries              // I6: the policy begins anew after a crash
@@ -25,6 +26,9 @@ const (
 func (m mutation) corrupt(held *Snapshot) {
 	if m == forgetsCalls {
 		held.Recent = nil
+	}
+	if m == forgetsReads {
+		held.Blocks = nil
 	}
 	for _, run := range held.Active {
 		for i := range run.Steps {
@@ -57,6 +61,7 @@ func TestEveryBrokenPromiseIsCaught(t *testing.T) {
 		"a lost call is repeated blindly":   {callsBlindly, []string{"I2"}},
 		"lanes are lost":                    {forgetsLanes, []string{"I3"}},
 		"calls are forgotten":               {forgetsCalls, []string{"I4"}},
+		"reads are forgotten":               {forgetsReads, []string{"I4"}},
 		"the outbox is cleared too soon":    {tellsLate, []string{"I5"}},
 		"a run is not woken":                {forgetsToWake, []string{"I6"}},
 		"the breaker is ignored":            {ignoresBreaker, []string{"I7"}},

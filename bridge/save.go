@@ -22,7 +22,8 @@ type Change struct {
 	Cursor uint64      // journal position, if it moved; 0 = not
 	Apps   []AppRecord // what the ends of the runs in Ended teach
 	Outbox []events.Outcome
-	Tell   bool // Outbox holds the tenant's outbox, to be written
+	Blocks []Block // calls set aside, when that changed
+	Tell   bool    // Outbox holds the tenant's outbox, to be written
 }
 
 // mostInPart is how many records one atomic batch holds. The server takes 1000
@@ -138,6 +139,9 @@ func (t *Tenure) messages(change Change) ([]*nats.Msg, error) {
 	}
 	if change.Cursor > 0 && (len(change.Active) == 0 || len(change.Ended) > 0) {
 		err = errors.Join(err, put("cursor."+t.tenant, change.Cursor, 0))
+	}
+	if change.Blocks != nil {
+		err = errors.Join(err, put("calls."+t.tenant, change.Blocks, 0))
 	}
 	if change.Tell {
 		err = errors.Join(err, put("state."+t.tenant+".outbox", change.Outbox, 0))

@@ -35,10 +35,13 @@ type Scheduler struct {
 	ours     *memory           // reloads known to be some attempt's
 	pushed   *memory           // reloads Qlik said had ended, which nobody waited for yet
 	apps     map[string]*AppRecord
-	learned  map[string]bool  // apps whose records changed
-	outbox   []events.Outcome // what has no run
-	unsaved  bool             // outbox changed
-	told     int              // tenant events told under this epoch
+	learned  map[string]bool    // apps whose records changed
+	blocks   []Block            // calls set aside
+	left     map[qlik.Class]int // of the open blocks
+	opened   bool               // blocks changed
+	outbox   []events.Outcome   // what has no run
+	unsaved  bool               // outbox changed
+	told     int                // tenant events told under this epoch
 	stats    Stats
 	seen     func(from, to string) // told of every move of a run or step; for tests
 }
@@ -71,6 +74,7 @@ type Snapshot struct {
 	Recent []*Run // ended within the last quota window
 	Outbox []events.Outcome
 	Apps   []AppRecord
+	Blocks []Block
 	Cursor uint64
 }
 
@@ -90,7 +94,7 @@ func NewScheduler(names Names, limits Limits, senses Senses, now time.Time, held
 		quota: map[qlik.Class]*window{}, queues: map[qlik.Class]*queue{},
 		admitted: map[string]uint64{}, reloads: map[string]*task{},
 		ours: newMemory(mostRemembered), pushed: newMemory(mostRemembered),
-		apps: map[string]*AppRecord{}, learned: map[string]bool{},
+		apps: map[string]*AppRecord{}, learned: map[string]bool{}, left: map[qlik.Class]int{},
 	}
 	for _, record := range held.Apps {
 		s.apps[record.App] = &record
@@ -99,6 +103,7 @@ func NewScheduler(names Names, limits Limits, senses Senses, now time.Time, held
 		s.quota[class] = &window{rate: limits.Quota[class], limit: limits.Parallel[class], grace: limits.Grace, late: limits.late(class)}
 		s.queues[class] = &queue{}
 	}
+	s.recallBlocks(held.Blocks, now)
 	for _, run := range held.Recent {
 		s.recall(run, now)
 	}
@@ -167,6 +172,7 @@ func (s *Scheduler) serve(class qlik.Class, now time.Time, again *time.Time) (Co
 			continue
 		}
 		s.quota[class].sent()
+		s.setAside(class, t.want, now)
 		return s.issue(t, now), true
 	}
 	return Command{}, false

@@ -89,7 +89,7 @@ func (t *term) decide() (commands []Command, again time.Time) {
 
 // carryOut writes what changed, then starts the commands, then tells the outcomes.
 func (t *term) carryOut(work context.Context, commands []Command) error {
-	change := Change{Active: t.scheduler.Touched(), Cursor: t.moved()}
+	change := Change{Active: t.scheduler.Touched(), Cursor: t.moved(), Blocks: t.scheduler.SetAside()}
 	change.Outbox, change.Tell = t.scheduler.TenantOutbox()
 	if err := t.save(work, change); err != nil {
 		return err

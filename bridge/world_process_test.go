@@ -72,7 +72,7 @@ func (p *process) pump() {
 		}
 		p.admit(3)
 		commands := p.decide()
-		change := Change{Active: p.s.Touched(), Cursor: p.s.Cursor()}
+		change := Change{Active: p.s.Touched(), Cursor: p.s.Cursor(), Blocks: p.s.SetAside()}
 		change.Outbox, change.Tell = p.s.TenantOutbox()
 		if len(commands) == 0 && len(change.Active) == 0 && !change.Tell {
 			if p.read == len(p.w.journal) {

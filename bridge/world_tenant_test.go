@@ -181,10 +181,10 @@ func (q *tenant) take(command Command, report *Report, at time.Time) (*Report, e
 
 // count holds I4: never more calls of a class in any window than Qlik allows.
 func (q *tenant) count(command Command, at time.Time) {
-	if command.Kind != KindCall && command.Kind != KindCancel || at.Before(q.from) {
+	class, counts := command.class()
+	if !counts || at.Before(q.from) || command.Kind == KindFind && !q.cloud {
 		return
 	}
-	class, _ := command.class()
 	if q.w.talks {
 		q.w.say("%s of %s reaches Qlik, %s", command.Kind, owner(command), command.Step.Args.App)
 	}

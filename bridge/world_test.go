@@ -34,6 +34,7 @@ type world struct {
 	cursor  uint64
 	outbox  []events.Outcome
 	apps    map[string]AppRecord
+	blocks  []Block
 
 	live    *process
 	old     []*process // displaced, and not yet aware of it
@@ -67,7 +68,7 @@ func newWorld(seed uint64, broken mutation, seen func(from, to string)) *world {
 	w.limits = DefaultLimits()
 	w.limits.Slow, w.limits.Poll = time.Minute, 5*time.Second
 	w.limits.Quota = map[qlik.Class]Rate{
-		qlik.ClassReload: {5, time.Minute}, qlik.ClassWrite: {4, time.Minute}, qlik.ClassRead: {1000, time.Minute},
+		qlik.ClassReload: {5, time.Minute}, qlik.ClassWrite: {4, time.Minute}, qlik.ClassRead: {[]int{20, 1000}[w.IntN(2)], time.Minute},
 	}
 	w.plans = worldPlans(w.Rand)
 	w.tenant = newTenant(w)
@@ -142,7 +143,7 @@ func (w *world) snapshot() Snapshot {
 	if w.chance(16) {
 		read = w.fromJSON
 	}
-	held := Snapshot{Cursor: w.cursor, Outbox: slices.Clone(w.outbox)}
+	held := Snapshot{Cursor: w.cursor, Outbox: slices.Clone(w.outbox), Blocks: slices.Clone(w.blocks)}
 	for _, id := range w.order {
 		held.Active = append(held.Active, read(w.active[id]))
 	}
@@ -215,6 +216,9 @@ func (w *world) save(p *process, change Change) bool {
 		w.ended, w.endedAt = append(w.ended, w.recent[run.ID]), append(w.endedAt, w.now)
 		delete(w.active, run.ID)
 		w.order = slices.DeleteFunc(w.order, func(id string) bool { return id == run.ID })
+	}
+	if change.Blocks != nil {
+		w.blocks = slices.Clone(change.Blocks)
 	}
 	for _, record := range change.Apps {
 		w.apps[record.App] = record
