@@ -26,6 +26,9 @@ func (s *Scheduler) Admit(now time.Time, cause Cause, plan rules.Plan) (id strin
 	s.stats.Admitted++
 	key := gatherKey(plan)
 	t := s.joinable[key]
+	if s.late(t, cause, now) {
+		t = nil
+	}
 	if t == nil || plan.Gather.None {
 		t, opened = s.open(cause, plan), true
 		s.stats.Opened++
@@ -34,6 +37,7 @@ func (s *Scheduler) Admit(now time.Time, cause Cause, plan rules.Plan) (id strin
 		s.stats.Joined++
 	}
 	t.run.Causes.Add(cause.Sequence, cause.ID)
+	t.run.take(cause, plan.Join)
 	t.run.Newest, t.run.Revision = cause.Time, cause.Revision
 	s.touch(t)
 	if plan.Gather.None || t.run.Causes.Count >= maxCauses {
@@ -103,7 +107,7 @@ func (s *Scheduler) replan(t *task, plan rules.Plan) {
 		run.Steps = newSteps(plan)
 		run.Steps[0].NotBefore, run.Steps[0].Waits = wait.NotBefore, wait.Waits
 	}
-	run.Plan = plan
+	run.Plan, run.Bound = plan, false
 	t.apps = nil
 	s.rank(t)
 }

@@ -39,6 +39,8 @@ type Command struct {
 	Since    time.Time                 // reconcile: nothing Qlik made before this can be ours, by its clock
 	Cause    uint64                    // resolve: journal sequence of the newest cause
 	Results  map[string]map[string]any // resolve: what earlier steps gave
+	Parts    map[string]uint64         // resolve of a join: its events, by journal sequence
+	Steps    []rules.Step              // resolve of a join: the step and those after it
 }
 
 // class returns the quota that the command's call draws on; ok is false when it
@@ -84,6 +86,7 @@ type Report struct {
 	Reload   *qlik.Reload  // call, poll: the reload's record
 	Listed   []qlik.Reload // reconcile of a reload: the app's reloads
 	Step     rules.Step    // resolve: with every argument known
+	Steps    []rules.Step  // resolve of a join: with every argument that is known by now
 	Mode     PublishMode   // find
 	Result   Result        // what a copy, publish or their reconcile found
 }

@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"maps"
 	"time"
 
 	"github.com/qlikgateway/gateway/bridge/rules"
@@ -51,7 +52,7 @@ func (c Command) answers(run *Run) bool {
 	plan := run.Plan.Steps[c.Index]
 	switch state := run.Steps[c.Index].State; c.Kind {
 	case KindResolve, KindFind:
-		return state == StepWaiting && plan.Action == c.Step.Action && sameApp(plan.Args, c.Step.Args)
+		return maps.Equal(c.Parts, run.joined(c.Kind)) && state == StepWaiting && plan.Action == c.Step.Action && sameApp(plan.Args, c.Step.Args)
 	case KindPoll, KindCancel:
 		return state == StepSubmitted
 	default:
@@ -92,7 +93,11 @@ func (s *Scheduler) resolved(t *task, report Report, now time.Time) {
 	i := report.Command.Index
 	switch report.Verdict.Kind {
 	case VerdictDone:
-		t.run.Plan.Steps[i] = report.Step
+		if report.Steps == nil {
+			report.Steps = []rules.Step{report.Step}
+		}
+		copy(t.run.Plan.Steps[i:], report.Steps)
+		t.run.Bound = t.run.Plan.Join != nil
 		t.apps = nil
 		s.touch(t)
 	case VerdictFail:

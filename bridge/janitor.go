@@ -17,7 +17,7 @@ func (s *Scheduler) Needs() uint64 {
 	needed := s.cursor + 1
 	for _, t := range s.tasks {
 		if !t.run.State.Ended() && t.run.needs() {
-			needed = min(needed, t.run.Causes.Last)
+			needed = min(needed, t.run.reads())
 		}
 	}
 	return needed

@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"slices"
 	"time"
 
 	"github.com/qlikgateway/gateway/bridge/rules"
@@ -12,6 +13,9 @@ import (
 func (s *Scheduler) consider(t *task, now time.Time) {
 	if t.out {
 		s.wakes.remove(t)
+		return
+	}
+	if s.lapse(t, now) {
 		return
 	}
 	if t.overdue(now) {
@@ -75,7 +79,7 @@ func (s *Scheduler) wants(t *task, now time.Time) (Kind, time.Time) {
 	case RunHeld:
 		return KindNone, time.Time{}
 	case RunGathering, RunReady:
-		if gather := run.Plan.Gather; !s.caughtUp && (gather.Quiet > 0 || gather.Max > 0 || gather.Count > 0) {
+		if gather := run.Plan.Gather; !s.caughtUp && (gather.Quiet > 0 || gather.Max > 0 || gather.Count > 0 || run.Plan.Join != nil) {
 			return KindNone, time.Time{}
 		}
 		if due := s.due(t, now); due.After(now) {
@@ -95,6 +99,9 @@ func (s *Scheduler) wants(t *task, now time.Time) (Kind, time.Time) {
 			return KindCancel, t.cancelAt
 		}
 		return KindPoll, t.pollAt
+	}
+	if run.unbound() {
+		return KindResolve, step.NotBefore
 	}
 	return callKind(run.Plan.Steps[i], step), step.NotBefore
 }
@@ -146,6 +153,9 @@ func (s *Scheduler) issue(t *task, now time.Time) Command {
 		command.Since = step.lostSince()
 	case KindResolve:
 		command.Cause, command.Results = run.Causes.Last, run.results()
+		if command.Parts = run.joined(KindResolve); command.Parts != nil {
+			command.Steps = slices.Clone(run.Plan.Steps[i:])
+		}
 	case KindCancel:
 		step.CancelAt = now
 		s.touch(t)

@@ -38,6 +38,10 @@ type Run struct {
 	Error    string           `json:"error,omitempty"`
 	Cursor   uint64           `json:"cursor"` // the tenant's journal position when this was written
 	Outbox   []events.Outcome `json:"outbox,omitempty"`
+
+	// Of a join:
+	Parts map[string]uint64 `json:"parts,omitempty"` // the newest event of each part that came, by journal sequence
+	Bound bool              `json:"bound,omitempty"` // the arguments that its events decide are made
 }
 
 // A StepRecord says where one step of a run stands.
@@ -122,9 +126,12 @@ func (r *Run) current() int {
 func (r *Run) deadline() time.Time { return r.Opened.Add(r.Plan.Deadline) }
 
 // due is when gathering ends: once there are count causes, or quiet after the
-// newest, but no later than max after the first.
+// newest, but no later than max after the first. A join has times of its own.
 func (r *Run) due() time.Time {
 	gather := r.Plan.Gather
+	if r.Plan.Join != nil {
+		return r.joinDue()
+	}
 	if gather.Count > 0 && r.Causes.Count >= gather.Count {
 		return r.Opened
 	}

@@ -52,6 +52,7 @@ type Wait string
 // What open runs do and wait for.
 const (
 	WaitGather  Wait = "gathering"   // more triggers may join
+	WaitParts   Wait = "parts"       // parts of its join have not come
 	WaitBreaker Wait = "breaker"     // the tenant does not answer
 	WaitHeld    Wait = "tenant_held" // the tenant refuses us
 	WaitApp     Wait = "app_busy"    // another run has the app
@@ -73,6 +74,8 @@ type Parked struct {
 	Until time.Time `json:"until,omitzero"`  // when it is looked at again at the latest, where that is known
 	Other string    `json:"other,omitempty"` // the run that has the app
 	Cause string    `json:"cause,omitempty"` // why it is to be tried again
+
+	Missing []string `json:"missing,omitempty"` // the parts that have not come
 }
 
 // Status asks the tenant's dispatcher how it stands. Its error is ErrNobody when
@@ -135,6 +138,8 @@ func (s *Scheduler) parked(t *task, now time.Time) Parked {
 		p.Wait = DoingCall
 	case step.State == StepSubmitted:
 		p.Wait = DoingReload
+	case t.run.short() && t.queue == nil:
+		p.Wait, p.Until, p.Missing = WaitParts, t.run.due(), t.run.Missing()
 	case t.run.State == RunGathering && t.queue == nil:
 		p.Wait, p.Until = WaitGather, t.run.due()
 	case other != nil:

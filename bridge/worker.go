@@ -122,6 +122,9 @@ func (w *worker) through(ctx context.Context, f func(context.Context, *Report) e
 }
 
 func (w *worker) resolve(ctx context.Context, report *Report) Verdict {
+	if report.Command.Parts != nil {
+		return w.resolveJoin(ctx, report)
+	}
 	entry, err := w.entry(ctx, report.Command.Cause)
 	if err != nil {
 		return Verdict{Kind: VerdictAgain, Reason: events.ReasonTransport, Text: "read the cause: " + err.Error()}

@@ -92,6 +92,7 @@ func (w *world) reckon() {
 			w.violated("I5", "run %s is %s and was told as %q", run.ID, run.State, told)
 		}
 		w.steps(run)
+		w.joins(run)
 	}
 	for _, entry := range w.journal {
 		if n := causes[entry.cause.Sequence]; n != 1 {

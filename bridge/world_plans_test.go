@@ -30,6 +30,7 @@ func worldPlans(r *rand.Rand) []rules.Plan {
 		planOf("copies", c, copying),
 		planOf("found", b, publish),
 	}
+	plans = append(plans, joinPlans(a, b)...)
 	for i := range plans {
 		plans[i].Priority = r.IntN(3)
 		plans[i].Retry.Attempts = []int{1, 2, 8, 100}[r.IntN(4)]

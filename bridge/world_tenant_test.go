@@ -141,10 +141,12 @@ func (q *tenant) carryOut(f *flight) {
 
 // resolve evaluates late arguments; sometimes they cannot be.
 func (q *tenant) resolve(command Command, report *Report) {
-	report.Step = command.Step
-	report.Step.Args.App, _ = command.Results["one"]["app_id"].(string)
-	report.Step.Late = nil
 	report.Verdict = Verdict{Kind: VerdictDone}
+	if report.Step = command.Step; command.Parts != nil {
+		q.resolveJoin(command, report)
+	} else {
+		q.resolveStep(command, report)
+	}
 	switch {
 	case q.w.calm:
 	case q.w.chance(12):
@@ -152,6 +154,11 @@ func (q *tenant) resolve(command Command, report *Report) {
 	case q.w.chance(6):
 		report.Verdict = Verdict{Kind: VerdictAgain, Reason: events.ReasonTransport}
 	}
+}
+
+func (q *tenant) resolveStep(command Command, report *Report) {
+	report.Step.Args.App, _ = command.Results["one"]["app_id"].(string)
+	report.Step.Late = nil
 }
 
 // take is a call that arrives at Qlik.

@@ -135,7 +135,7 @@ func (s *Setup) judge(event rules.Event) Trial {
 		trial.Errors, named[note.Rule] = append(trial.Errors, Noted(note)), true
 	}
 	for _, rule := range s.Rules {
-		if slices.Contains(rule.On, event.GatewaySource) && !named[rule.Name] {
+		if slices.Contains(rule.On.Names(), event.GatewaySource) && !named[rule.Name] {
 			trial.Others = append(trial.Others, rule.Name)
 		}
 	}

@@ -26,6 +26,10 @@ type Run struct {
 	Ended   time.Time     `json:"ended,omitzero"`
 	Causes  Causes        `json:"causes"`
 	Steps   []Step        `json:"steps"`
+
+	// Of a join:
+	Parts   map[string]uint64 `json:"parts,omitempty"`   // the newest event of each part that came, by journal sequence
+	Missing []string          `json:"missing,omitempty"` // the parts that did not come, or not yet
 }
 
 // Causes are the events that a run was carried out for.
@@ -66,6 +70,7 @@ func NewRun(run *bridge.Run) Run {
 		Opened: run.Opened, Started: run.Started, Ended: run.Ended,
 		Causes: Causes{Count: run.Causes.Count, First: run.Causes.Head, Last: run.Causes.Tail},
 	}
+	view.Parts, view.Missing = run.Parts, run.Missing()
 	for i := range run.Steps {
 		plan, step := run.Plan.Steps[i], &run.Steps[i]
 		shown := Step{

@@ -122,7 +122,7 @@ func sign(state any) string {
 // waits says what an open run waits for.
 func waits(wait bridge.Wait) string {
 	return map[bridge.Wait]string{
-		bridge.WaitGather: "gathers more triggers", bridge.WaitBreaker: "Qlik does not answer",
+		bridge.WaitGather: "gathers more triggers", bridge.WaitParts: "parts of its join", bridge.WaitBreaker: "Qlik does not answer",
 		bridge.WaitHeld: "Qlik refuses our credentials", bridge.WaitApp: "another run has the app",
 		bridge.WaitQuota: "its turn within Qlik's quota", bridge.WaitRetry: "its next try",
 		bridge.WaitPerson: "somebody's decision", bridge.DoingCall: "a call is under way",

@@ -12,6 +12,7 @@ const (
 	ReasonReloadGone          Reason = "reload_gone"           // Qlik knows the reload no more
 	ReasonRetriesExhausted    Reason = "retries_exhausted"     // the retry policy allows no further attempt
 	ReasonDeadline            Reason = "deadline"              // the run's deadline passed
+	ReasonJoinExpired         Reason = "join_expired"          // parts of the join did not come in time
 	ReasonCanceled            Reason = "canceled"              // an operator canceled the run
 	ReasonUnknownOutcome      Reason = "unknown_outcome"       // whether a call took effect cannot be found out
 	ReasonBadArgument         Reason = "bad_argument"          // an argument could not be evaluated or sent
@@ -52,7 +53,7 @@ const (
 func Reasons() []Reason {
 	return []Reason{
 		ReasonReloadFailed, ReasonReloadCanceled, ReasonReloadExceededLimit, ReasonReloadGone,
-		ReasonRetriesExhausted, ReasonDeadline, ReasonCanceled, ReasonUnknownOutcome, ReasonBadArgument, ReasonBadRequest,
+		ReasonRetriesExhausted, ReasonDeadline, ReasonJoinExpired, ReasonCanceled, ReasonUnknownOutcome, ReasonBadArgument, ReasonBadRequest,
 		ReasonTenantDropped,
 		ReasonUnauthorized, ReasonForbidden, ReasonFrequencyQuota, ReasonNotFound, ReasonConflict, ReasonPending,
 		ReasonRateLimited, ReasonServerError, ReasonTimeout, ReasonTransport, ReasonBreakerOpen, ReasonStalled,

@@ -79,7 +79,7 @@ func Catalog() []Kind {
 		{TypeRunSucceeded, "run", RunData{}, "run", false, "every step of the run succeeded"},
 		{TypeRunFailed, "run", RunData{}, "run", false, "a step of the run failed for good"},
 		{TypeRunCanceled, "run", RunData{}, "run", false, "the run was canceled"},
-		{TypeRunExpired, "run", RunData{}, "run", false, "the run's deadline passed"},
+		{TypeRunExpired, "run", RunData{}, "run", false, "the run's deadline passed, or parts of its join did not come in time"},
 		{TypeRunHeld, "run", RunData{}, "run", false, "whether a call took effect cannot be found out: somebody has to look, or the deadline ends the run"},
 		{TypeBreakerOpened, "tenant", TenantData{}, "", false, "Qlik fails for the whole tenant: calls wait, nothing is lost"},
 		{TypeBreakerClosed, "tenant", TenantData{}, "", false, "Qlik answers again: waiting calls go out"},

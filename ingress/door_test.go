@@ -155,10 +155,10 @@ func live(t *testing.T, definitions []ingress.Source, revision uint64) ingress.L
 	reload := []rules.StepDefinition{{Action: "reload"}}
 	app := "2f1c6e0a-0b1c-4d2e-8f3a-4b5c6d7e8f90"
 	set, problems := rules.Compile([]rules.Definition{
-		{Name: "refresh", Tenant: "acme", On: rules.Sources{"dbt", "fivetran"}, When: `outcome == "succeeded"`, App: app, Do: reload},
-		{Name: "publish", Tenant: "umbra", On: rules.Sources{"fivetran"}, When: `outcome == "succeeded"`, App: app, Do: reload},
-		{Name: "done", Tenant: "acme", On: rules.Sources{"events", "lab", "jobs"}, When: `data.done == true`, App: app, Do: reload},
-		{Name: "loaded", Tenant: "acme", On: rules.Sources{"etl"}, When: `data.rows > 0`, App: app, Do: reload},
+		{Name: "refresh", Tenant: "acme", On: rules.On{Sources: []string{"dbt", "fivetran"}}, When: `outcome == "succeeded"`, App: app, Do: reload},
+		{Name: "publish", Tenant: "umbra", On: rules.On{Sources: []string{"fivetran"}}, When: `outcome == "succeeded"`, App: app, Do: reload},
+		{Name: "done", Tenant: "acme", On: rules.On{Sources: []string{"events", "lab", "jobs"}}, When: `data.done == true`, App: app, Do: reload},
+		{Name: "loaded", Tenant: "acme", On: rules.On{Sources: []string{"etl"}}, When: `data.rows > 0`, App: app, Do: reload},
 	}, names)
 	for _, p := range problems {
 		if !p.Warning {

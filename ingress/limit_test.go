@@ -24,7 +24,7 @@ func policed(t *testing.T, count int) ingress.Live {
 		t.Fatal(problems)
 	}
 	set, problems := rules.Compile([]rules.Definition{{
-		Name: "chosen", On: rules.Sources{"narrow"}, App: "${data.app}", Do: []rules.StepDefinition{{Action: "reload"}},
+		Name: "chosen", On: rules.On{Sources: []string{"narrow"}}, App: "${data.app}", Do: []rules.StepDefinition{{Action: "reload"}},
 	}}, rules.Names{
 		Tenants: []string{"acme"}, Sources: []string{"jobs", "narrow"},
 		Apps: map[string]rules.App{

@@ -37,7 +37,7 @@ func Compile(defs []Definition, names Names) (*Set, []Problem) {
 			c.reportAt([]string{"name"}, "another rule is already named %q", def.Name)
 		}
 		set.byName[r.name] = r
-		for _, source := range slices.Compact(slices.Sorted(slices.Values(def.On))) {
+		for _, source := range def.On.Names() {
 			set.bySource[source] = append(set.bySource[source], r)
 		}
 	}
@@ -70,8 +70,11 @@ func (c *compiler) rule(def Definition) *rule {
 	r := &rule{name: def.Name, tenant: c.tenant(def.Tenant), directory: c.directory}
 	c.checkName(def.Name)
 	c.checkSources(def.On)
-	c.checkTenant(def.On, r.tenant)
-	r.when = c.when(def.When)
+	c.checkTenant(def.On.Names(), r.tenant)
+	r.join = c.join(def)
+	if r.join == nil {
+		r.when = c.when(def.When, "when")
+	}
 	r.plan = Plan{
 		Tenant:   r.tenant,
 		Rule:     r.name,
@@ -83,8 +86,11 @@ func (c *compiler) rule(def Definition) *rule {
 	if r.plan.Gather.Max >= r.plan.Deadline || r.plan.Gather.Quiet >= r.plan.Deadline {
 		c.report("gather", "waits as long as the rule's deadline of %s; expected less", short(r.plan.Deadline))
 	}
-	r.key = c.key(def.Gather.Key)
-	r.steps = c.steps(def)
+	if r.join != nil && r.join.Within >= r.plan.Deadline {
+		c.reportAt([]string{"on", "within"}, "is as long as the rule's deadline of %s; expected less", short(r.plan.Deadline))
+	}
+	r.key = c.key(def)
+	r.steps = c.steps(def, r.join)
 	if slices.Contains(c.names.OneTarget, r.tenant) {
 		c.oneTarget(r)
 	}
@@ -138,7 +144,7 @@ func (c *compiler) tenant(name string) string {
 }
 
 // checkTenant reports sources that may do nothing at the rule's tenant.
-func (c *compiler) checkTenant(sources Sources, tenant string) {
+func (c *compiler) checkTenant(sources []string, tenant string) {
 	for _, source := range sources {
 		if err := c.directory.permitTenant(source, tenant); err != nil && tenant != "" {
 			c.report("on", "%s", err)
@@ -146,8 +152,9 @@ func (c *compiler) checkTenant(sources Sources, tenant string) {
 	}
 }
 
-func (c *compiler) checkSources(sources Sources) {
-	if len(sources) == 0 {
+func (c *compiler) checkSources(on On) {
+	sources := on.Sources
+	if on.Join == nil && len(sources) == 0 {
 		c.reportAt(nil, "on is missing; expected the name of a source")
 	}
 	for i, source := range sources {
@@ -161,12 +168,17 @@ func (c *compiler) checkSources(sources Sources) {
 	}
 }
 
-func (c *compiler) when(source string) *expression {
-	return c.expression(source, "is true or false for every event", []*cel.Type{cel.BoolType}, "when")
+func (c *compiler) when(source string, path ...string) *expression {
+	return c.expression(source, "is true or false for every event", []*cel.Type{cel.BoolType}, path...)
 }
 
-func (c *compiler) key(source string) *expression {
-	return c.expression(source, "gives text, a number or a time", textTypes(), "gather", "key")
+// key compiles what keeps runs of a rule apart.
+func (c *compiler) key(def Definition) *expression {
+	source, path := def.Gather.Key, []string{"gather", "key"}
+	if def.On.Join != nil {
+		source, path = def.On.Join.Key, []string{"on", "key"}
+	}
+	return c.expression(source, "gives text, a number or a time", textTypes(), path...)
 }
 
 // expression compiles CEL that reads the event only; nil when there is none.
@@ -178,6 +190,8 @@ func (c *compiler) expression(source, wanted string, types []*cel.Type, path ...
 	switch {
 	case err != nil:
 		c.reportAt(path, "%s", err)
+	case len(e.parts) > 0:
+		c.reportAt(path, "reads events, but looks at one event at a time; only arguments of a join's steps can")
 	case len(e.steps) > 0:
 		c.reportAt(path, "reads steps, but no step has run yet; only arguments of later steps can")
 	case !fits(e.output, types):

@@ -10,7 +10,7 @@ import (
 type Definition struct {
 	Name     string           `json:"name"`
 	Tenant   string           `json:"tenant,omitempty"`   // may be left out when there is only one
-	On       Sources          `json:"on"`                 // configured sources whose events it looks at
+	On       On               `json:"on"`                 // configured sources whose events it looks at, or a join of them
 	When     string           `json:"when,omitempty"`     // CEL; default: the event did not fail
 	App      string           `json:"app,omitempty"`      // default of every step: name or id of an app, or a template
 	Gather   GatherDefinition `json:"gather,omitzero"`    // how triggers become one run
@@ -18,27 +18,6 @@ type Definition struct {
 	Retry    RetryDefinition  `json:"retry,omitzero"`     // how often a call is tried
 	Deadline string           `json:"deadline,omitempty"` // from the first cause to expiry; default 10h
 	Do       []StepDefinition `json:"do"`                 // the steps, in order
-}
-
-// Sources are the names under `on`: one name, or a list of names.
-type Sources []string
-
-// UnmarshalJSON accepts a name or a list of names.
-func (s *Sources) UnmarshalJSON(text []byte) error {
-	var one string
-	if json.Unmarshal(text, &one) == nil {
-		*s = nil
-		if one != "" {
-			*s = Sources{one}
-		}
-		return nil
-	}
-	var many []string
-	if err := json.Unmarshal(text, &many); err != nil {
-		return fmt.Errorf("read names of sources: %w", err)
-	}
-	*s = many
-	return nil
 }
 
 // A GatherDefinition is the value of `gather`: the word none, or quiet, max, count

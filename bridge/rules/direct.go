@@ -22,7 +22,7 @@ func (s *Set) direct(ev Event) (Plan, error) {
 	if err := json.Unmarshal(text, &def); err != nil {
 		return Plan{}, fmt.Errorf("plan a direct run: %w", err)
 	}
-	if def.Name != "" || len(def.On) > 0 || def.When != "" || def.Gather != (GatherDefinition{}) {
+	if def.Name != "" || len(def.On.Names()) > 0 || def.When != "" || def.Gather != (GatherDefinition{}) {
 		return Plan{}, errors.New("plan a direct run: expected tenant, do, app, priority, retry and deadline, and no name, on, when or gather")
 	}
 	if s.directory == nil {
@@ -33,7 +33,7 @@ func (s *Set) direct(ev Event) (Plan, error) {
 		return Plan{}, err
 	}
 	c := &compiler{language: l, directory: s.directory, names: s.names, targets: map[string]string{}}
-	def.On = Sources{ev.GatewaySource}
+	def.On = On{Sources: []string{ev.GatewaySource}}
 	def.Name = DirectRule
 	def.Gather = GatherDefinition{None: true} // who asks for a run gets that run
 	r := c.rule(def)

@@ -16,7 +16,7 @@ import (
 const maxSteps = 32
 
 // steps compiles what is listed under `do`.
-func (c *compiler) steps(def Definition) []step {
+func (c *compiler) steps(def Definition, join *join) []step {
 	app, usable := c.ruleApp(def.App)
 	switch {
 	case len(def.Do) == 0:
@@ -27,7 +27,7 @@ func (c *compiler) steps(def Definition) []step {
 	var steps []step
 	var earlier []Step
 	for i, item := range def.Do {
-		s := &stepCompiler{compiler: c, sources: def.On, earlier: earlier, path: []string{"do", strconv.Itoa(i)}, wrong: map[string]bool{"app": !usable}}
+		s := &stepCompiler{compiler: c, sources: def.On.Names(), join: join, earlier: earlier, path: []string{"do", strconv.Itoa(i)}, wrong: map[string]bool{"app": !usable}}
 		s.step.fixed = Step{Name: item.As, Action: Action(item.Action)}
 		if item.As == "" {
 			s.step.fixed.Name = item.Action
@@ -68,6 +68,7 @@ type stepCompiler struct {
 	*compiler
 	step    step
 	sources []string
+	join    *join // of the rule; nil = every event by itself
 	earlier []Step
 	path    []string        // of the step's arguments, within the rule
 	wrong   map[string]bool // arguments that are a mistake already reported
@@ -169,8 +170,11 @@ func (s *stepCompiler) understand(name string, value any) error {
 	if err := t.fits(kindOf(name)); err != nil {
 		return err
 	}
+	if err := s.join.checkParts(t); err != nil {
+		return err
+	}
 	references := t.steps()
-	if len(references) == 0 {
+	if len(references) == 0 && s.join == nil {
 		s.step.dynamic = append(s.step.dynamic, binding{path: name, value: t})
 		return nil
 	}
@@ -178,6 +182,9 @@ func (s *stepCompiler) understand(name string, value any) error {
 		if err := r.check(s.earlier); err != nil {
 			return err
 		}
+	}
+	if (namesApp(name) || name == "space") && s.join != nil && t.readsParts() && s.narrowed() {
+		return errors.New("reads the join's events, and one of their sources may touch only what it is allowed; name it here")
 	}
 	if (namesApp(name) || name == "space") && t.readsEvent() && s.narrowed() {
 		return errors.New("reads the event and earlier steps at once; its source may touch only what it is allowed, so let it read one of them")
@@ -226,6 +233,11 @@ func (s *stepCompiler) narrowed() bool {
 // readsEvent reports whether the event decides part of the value.
 func (t *template) readsEvent() bool {
 	return slices.ContainsFunc(t.parts, func(p part) bool { return p.expression != nil && p.expression.event })
+}
+
+// readsParts reports whether an event of a join decides part of the value.
+func (t *template) readsParts() bool {
+	return slices.ContainsFunc(t.parts, func(p part) bool { return p.expression != nil && len(p.expression.parts) > 0 })
 }
 
 // fits reports why the template can never give a value of that kind.

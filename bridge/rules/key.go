@@ -33,17 +33,25 @@ func (r *rule) keyFor(steps []Step, vars *variables) (string, error) {
 	if r.key != nil {
 		value, err := r.key.value(vars)
 		if err != nil {
-			return "", fmt.Errorf("gather.key: %w", err)
+			return "", fmt.Errorf("%s: %w", r.keyName(), err)
 		}
 		text, err := asText(value)
 		if err != nil {
-			return "", fmt.Errorf("gather.key: %w", err)
+			return "", fmt.Errorf("%s: %w", r.keyName(), err)
 		}
 		parts = append(parts, text)
 	}
 	key := strings.Join(parts, " ")
 	if len(key) > maxKey {
-		return "", fmt.Errorf("gather.key: longer than %d bytes", maxKey)
+		return "", fmt.Errorf("%s: longer than %d bytes", r.keyName(), maxKey)
 	}
 	return key, nil
+}
+
+// keyName is what the configuration calls the rule's key.
+func (r *rule) keyName() string {
+	if r.join != nil {
+		return "on.key"
+	}
+	return "gather.key"
 }

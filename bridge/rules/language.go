@@ -25,13 +25,14 @@ type language struct {
 }
 
 // newLanguage makes the language of DESIGN: the event's attributes, its data,
-// what the preset understood, and the results of earlier steps.
+// what the preset understood, a join's events, and the results of earlier steps.
 func newLanguage() (*language, error) {
 	options := []cel.EnvOption{
 		cel.Variable("data", cel.DynType),
 		cel.Variable("time", cel.TimestampType),
 		cel.Variable("extensions", cel.MapType(cel.StringType, cel.StringType)),
 		cel.Variable("steps", cel.MapType(cel.StringType, cel.MapType(cel.StringType, cel.DynType))),
+		cel.Variable("events", cel.MapType(cel.StringType, cel.MapType(cel.StringType, cel.DynType))),
 		cel.Function("day",
 			cel.Overload("day_timestamp", []*cel.Type{cel.TimestampType}, cel.StringType, cel.UnaryBinding(dayUTC)),
 			cel.Overload("day_timestamp_zone", []*cel.Type{cel.TimestampType, cel.StringType}, cel.StringType, cel.BinaryBinding(dayIn)),
@@ -74,8 +75,7 @@ type expression struct {
 	source  string
 	program cel.Program
 	output  *cel.Type
-	steps   []reference // steps.<name>.<field> in it
-	event   bool        // it reads something of the event
+	reads
 }
 
 // compile understands source, or says all that is wrong with it in one error.
@@ -84,7 +84,7 @@ func (l *language) compile(source string) (*expression, error) {
 	if issues.Err() != nil {
 		return nil, l.explain(source, issues)
 	}
-	steps, event, err := inspect(ast)
+	reads, err := inspect(ast)
 	if err != nil {
 		return nil, fmt.Errorf("%w in: %s", err, source)
 	}
@@ -92,7 +92,7 @@ func (l *language) compile(source string) (*expression, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w in: %s", err, source)
 	}
-	return &expression{source: source, program: program, output: ast.OutputType(), steps: steps, event: event}, nil
+	return &expression{source: source, program: program, output: ast.OutputType(), reads: reads}, nil
 }
 
 // template understands an argument's text.
@@ -166,9 +166,10 @@ func dayIn(moment, zone ref.Val) ref.Val {
 }
 
 // variables are what an expression sees: one event and, in arguments that
-// waited, the results of earlier steps.
+// waited, the events of a join and the results of earlier steps.
 type variables struct {
 	event *Event
+	parts map[string]any // events of a join, by part
 	steps map[string]map[string]any
 }
 
@@ -202,6 +203,8 @@ func (v *variables) ResolveName(name string) (any, bool) {
 		return v.event.GatewaySource, true
 	case "extensions":
 		return v.event.Extensions, true
+	case "events":
+		return v.parts, v.parts != nil
 	case "steps":
 		return v.steps, v.steps != nil
 	}

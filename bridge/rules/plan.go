@@ -58,7 +58,8 @@ type Plan struct {
 	Rule     string        `json:"rule"`
 	Key      string        `json:"key"` // runs of one rule gather by this key
 	Gather   Gather        `json:"gather"`
-	Priority int           `json:"priority"` // 0 high, 1 normal, 2 low
+	Join     *Join         `json:"join,omitempty"` // nil = the event alone is enough
+	Priority int           `json:"priority"`       // 0 high, 1 normal, 2 low
 	Retry    Retry         `json:"retry"`
 	Deadline time.Duration `json:"deadline"` // from the first cause to expiry
 	Steps    []Step        `json:"steps"`

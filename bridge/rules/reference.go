@@ -12,32 +12,46 @@ import (
 	"cel.dev/cel-go/common/types"
 )
 
-// A reference is one steps.<step>.<field> in an expression.
+// A reference is one steps.<step>.<field>, or events.<part>.<attribute>, in an expression.
 type reference struct {
 	step, field string
 }
 
+// reads are what an expression looks at.
+type reads struct {
+	steps []reference // steps.<name>.<field> in it
+	parts []reference // events.<part>.<attribute> in it; the attribute may be ""
+	event bool        // something of the event
+}
+
+var errParts = errors.New("events must be followed by a part of the join, as in events.dbt.data")
+
 var errSteps = errors.New("steps must be followed by a step and a field, as in steps.copy.app_id")
 
-// inspect lists the step results that an expression reads, and whether it reads
-// anything of the event.
-func inspect(checked *cel.Ast) (references []reference, event bool, err error) {
+// inspect lists what an expression reads.
+func inspect(checked *cel.Ast) (found reads, err error) {
 	root := ast.NavigateAST(checked.NativeRep())
 	identifiers := ast.MatchDescendants(root, ast.KindMatcher(ast.IdentKind))
 	for _, identifier := range identifiers {
 		name := identifier.AsIdent()
-		if name != "steps" {
-			event = event || isVariable(name)
+		if name != "steps" && name != "events" {
+			found.event = found.event || isVariable(name)
 			continue
 		}
 		step, parent := member(identifier)
 		field, _ := member(parent)
-		if step == "" || field == "" {
-			return nil, false, errSteps
+		switch r := (reference{step: step, field: field}); {
+		case name == "events" && step == "":
+			return found, errParts
+		case name == "events":
+			found.parts = append(found.parts, r)
+		case step == "" || field == "":
+			return found, errSteps
+		default:
+			found.steps = append(found.steps, r)
 		}
-		references = append(references, reference{step: step, field: field})
 	}
-	return references, event, nil
+	return found, nil
 }
 
 func isVariable(name string) bool {

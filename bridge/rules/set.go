@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -81,6 +82,7 @@ func (s *Set) Plan(rule string, ev Event) (Plan, error) {
 type rule struct {
 	name, tenant string
 	when         *expression // nil: the event did not fail, as far as it says
+	join         *join       // nil: every event by itself
 	key          *expression // nil: only app, space and target tell runs apart
 	plan         Plan        // all but Key and Steps
 	steps        []step
@@ -88,11 +90,20 @@ type rule struct {
 }
 
 func (r *rule) matches(vars *variables) (bool, error) {
-	if r.when == nil {
+	if r.join != nil {
+		parts, err := r.join.is(vars)
+		return len(parts) > 0, err
+	}
+	return holds(r.when, vars)
+}
+
+// holds says whether an event fulfils a `when`; without one it must not have failed.
+func holds(when *expression, vars *variables) (bool, error) {
+	if when == nil {
 		outcome := vars.event.Facts.Outcome
 		return outcome == OutcomeSucceeded || outcome == "", nil
 	}
-	result, err := r.when.eval(vars)
+	result, err := when.eval(vars)
 	if err != nil {
 		return false, err
 	}
@@ -106,6 +117,14 @@ func (r *rule) matches(vars *variables) (bool, error) {
 func (r *rule) planFor(vars *variables) (Plan, error) {
 	plan := r.plan
 	plan.Priority = r.directory.priorityFor(vars.event.GatewaySource, plan.Priority)
+	if r.join != nil {
+		own := r.join.Join
+		var err error
+		if own.Is, err = r.join.is(vars); len(own.Is) == 0 {
+			return Plan{}, cmp.Or(err, errors.New("the event is no part of the join"))
+		}
+		plan.Join = &own
+	}
 	plan.Steps = make([]Step, len(r.steps))
 	for i := range r.steps {
 		step, err := r.steps[i].bind(vars, r.directory)

@@ -66,7 +66,7 @@ func FuzzCompile(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		def := Definition{
-			Name: "r", On: Sources{"dbt"}, When: text, App: text, Gather: GatherDefinition{Key: text}, Deadline: text,
+			Name: "r", On: On{Sources: []string{"dbt"}}, When: text, App: text, Gather: GatherDefinition{Key: text}, Deadline: text,
 			Do: []StepDefinition{{Action: "copy"}, {Action: "reload", Args: map[string]any{"variables": map[string]any{"A": text}}}},
 		}
 		set, problems := Compile([]Definition{def}, testNames())

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // An Explanation says what one rule makes of one event.
@@ -12,7 +13,8 @@ type Explanation struct {
 	Tenant  string   `json:"tenant"`
 	Matches bool     `json:"matches"`
 	Why     string   `json:"why,omitempty"`   // it does not match, in words
-	Plan    *Plan    `json:"plan,omitempty"`  // what it asks for
+	Parts   []string `json:"parts,omitempty"` // of the rule's join, that the event is
+	Plan    *Plan    `json:"plan,omitempty"`  // what it asks for, once its join is complete
 	Error   string   `json:"error,omitempty"` // it matches, and cannot be planned: a dead letter
 	On      []string `json:"on"`              // the sources it looks at
 }
@@ -47,6 +49,8 @@ func (s *Set) judge(rule *rule, ev Event, e *Explanation) {
 		e.Why = err.Error()
 	case err != nil:
 		e.Why = "when: " + err.Error()
+	case !matches && rule.join != nil:
+		e.Why = "it is none of the parts of its source: " + strings.Join(rule.join.from(ev.GatewaySource), ", ")
 	case !matches && rule.when == nil:
 		e.Why = "the event's outcome is " + ev.Facts.Outcome + ", and a rule without when wants succeeded"
 	case !matches:
@@ -62,4 +66,7 @@ func (s *Set) judge(rule *rule, ev Event, e *Explanation) {
 		return
 	}
 	e.Plan = &plan
+	if plan.Join != nil {
+		e.Parts = plan.Join.Is
+	}
 }

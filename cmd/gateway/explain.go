@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -135,7 +136,11 @@ func explained(e rules.Explanation) string {
 	case e.Error != "":
 		return fmt.Sprintf("dead  %s matches, but cannot be planned: %s\n", e.Rule, e.Error)
 	}
-	text := fmt.Sprintf("yes   %s, tenant %s: %s\n", e.Rule, e.Tenant, when(e.Plan.Gather))
+	starts := when(e.Plan.Gather)
+	if e.Plan.Join != nil {
+		starts = waitsFor(e.Plan.Join)
+	}
+	text := fmt.Sprintf("yes   %s, tenant %s: %s\n", e.Rule, e.Tenant, starts)
 	for i, step := range e.Plan.Steps {
 		text += fmt.Sprintf("      %d. %s\n", i+1, describe(step))
 	}
@@ -162,6 +167,24 @@ func when(gather rules.Gather) string {
 		text += fmt.Sprintf(", at most %s after the first", gather.Max)
 	}
 	return text
+}
+
+// waitsFor says which part of a join the event is, and what the run waits for.
+func waitsFor(join *rules.Join) string {
+	missing := slices.DeleteFunc(slices.Clone(join.Parts), func(name string) bool { return slices.Contains(join.Is, name) })
+	text := "as part " + strings.Join(join.Is, " and ")
+	if len(join.Is) >= join.Need {
+		return text + ", which is enough"
+	}
+	text += " of its join, which needs "
+	if more := join.Need - len(join.Is); more < len(missing) {
+		text += fmt.Sprintf("%d more of ", more)
+	}
+	end := "expires"
+	if join.Go {
+		end = "goes with what is there"
+	}
+	return fmt.Sprintf("%s%s, and else %s after %s", text, strings.Join(missing, ", "), end, join.Within)
 }
 
 // describe says what a step would ask of Qlik.

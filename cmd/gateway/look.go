@@ -37,7 +37,7 @@ func newRulesCommand() *cobra.Command {
 				for _, step := range rule.Do {
 					steps = append(steps, step.Action)
 				}
-				row(table, rule.Name, strings.Join(rule.On, ","), rule.App, strings.Join(steps, ","), rule.LastRun, rule.LastState)
+				row(table, rule.Name, strings.Join(rule.On.Names(), ","), rule.App, strings.Join(steps, ","), rule.LastRun, rule.LastState)
 			}
 			return table.Flush()
 		},

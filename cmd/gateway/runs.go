@@ -3,7 +3,9 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -102,9 +104,17 @@ func printRuns(out io.Writer, list console.RunList) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	row(table, "RUN", "RULE", "STATE", "EVENTS", "OPENED", "TOOK", "WHY")
 	for _, run := range list.Data {
-		row(table, run.ID, run.Rule, run.State, strconv.Itoa(run.Causes.Count), ago(run.Opened), took(run.Opened, run.Ended), string(run.Reason))
+		row(table, run.ID, run.Rule, run.State, strconv.Itoa(run.Causes.Count), ago(run.Opened), took(run.Opened, run.Ended), why(run))
 	}
 	return table.Flush()
+}
+
+// why says why a run failed, or what its join waits for.
+func why(run console.Run) string {
+	if run.Started.IsZero() && run.Ended.IsZero() && len(run.Missing) > 0 {
+		return "waits for " + strings.Join(run.Missing, ", ")
+	}
+	return string(run.Reason)
 }
 
 func printRun(out io.Writer, run console.Run) error {
@@ -119,6 +129,12 @@ func printRun(out io.Writer, run console.Run) error {
 	row(table, "opened", run.Opened.Local().Format(time.DateTime)+"  "+ago(run.Opened))
 	row(table, "took", took(run.Opened, run.Ended))
 	row(table, "events", fmt.Sprintf("%d  (%s)", run.Causes.Count, strings.Join(run.Causes.First[:min(3, len(run.Causes.First))], ", ")))
+	if len(run.Parts) > 0 {
+		row(table, "parts", strings.Join(slices.Sorted(maps.Keys(run.Parts)), ", "))
+	}
+	if len(run.Missing) > 0 {
+		row(table, "missing", strings.Join(run.Missing, ", "))
+	}
 	row(table)
 	row(table, "STEP", "ACTION", "APP", "STATE", "RELOAD", "STATUS", "CALLS", "WHY")
 	for _, step := range run.Steps {
