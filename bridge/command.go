@@ -21,6 +21,7 @@ const (
 	KindReconcile Kind = "reconcile" // find out what became of a lost call
 	KindCancel    Kind = "cancel"    // stop a reload
 	KindProbe     Kind = "probe"     // ask whether the tenant answers
+	KindLook      Kind = "look"      // ask how a reload stands that no run waits for
 )
 
 // A Command is one thing to do now. The scheduler has made every change that has
@@ -35,7 +36,7 @@ type Command struct {
 	Mode     PublishMode               // of a publish
 	At       time.Time                 // when it was decided: a worker calls only shortly after
 	Token    string                    // marks what this attempt makes, for reconcile
-	ReloadID string                    // poll, cancel
+	ReloadID string                    // poll, cancel, look
 	Since    time.Time                 // reconcile: nothing Qlik made before this can be ours, by its clock
 	Cause    uint64                    // resolve: journal sequence of the newest cause
 	Results  map[string]map[string]any // resolve: what earlier steps gave

@@ -25,9 +25,11 @@ func (s *Scheduler) Done(now time.Time, report Report) {
 			s.quota[class].pause(now.Add(max(verdict.After, waitShort)))
 		}
 	}
-	if command.Kind == KindProbe {
+	switch command.Kind {
+	case KindProbe:
 		s.probed(now, report)
-		return
+	case KindLook:
+		s.looked(now, report)
 	}
 	t := s.tasks[command.Run]
 	if t == nil {

@@ -201,7 +201,11 @@ func (w *world) weather() {
 // are not ours.
 func (w *world) push() {
 	if n := len(w.tenant.reloads); n > 0 {
-		w.live.s.Settled(w.live.now(), w.tenant.reloads[w.IntN(n)].Reload)
+		reload := w.tenant.reloads[w.IntN(n)].Reload
+		w.live.s.Settled(w.live.now(), reload)
+		if w.chance(2) {
+			w.hearsay(reload.ID)
+		}
 		return
 	}
 	w.live.s.Settled(w.live.now(), qlik.Reload{ID: "unknown"})

@@ -59,6 +59,10 @@ func (t *term) admitOne(work context.Context, entry events.Entry) error {
 	}
 	t.scheduler.Pass(entry.Sequence)
 	for _, rule := range entry.Rules {
+		if rule == rules.ForeignRule {
+			t.foreignReload(cause, entry.Facts.RunID)
+			continue
+		}
 		plan, err := t.plan(work, entry.Revision, rule, view)
 		if err != nil {
 			reason, final := unplanned(err)

@@ -39,7 +39,7 @@ const (
 // A Ledger keeps every run, one key each, and lets only one writer win.
 //
 // Keys: active.<tenant>.<run>, ended.<tenant>.<run>, epoch.<tenant>,
-// app.<tenant>.<app>, calls.<tenant>, cursor.<tenant>, state.<tenant>.outbox, revision.<digest>.
+// app.<tenant>.<app>, calls.<tenant>, cursor.<tenant>, state.<tenant>.{outbox,foreign}, revision.<digest>.
 type Ledger struct {
 	js     jetstream.JetStream
 	kv     jetstream.KeyValue
@@ -158,8 +158,11 @@ func (s *Snapshot) take(key string, value []byte) error {
 		s.Apps = append(s.Apps, record)
 	case "calls":
 		err = json.Unmarshal(value, &s.Blocks)
-	case "state": // state.<tenant>.outbox
-		err = json.Unmarshal(value, &s.Outbox)
+	case "state": // state.<tenant>.<what>
+		into := map[string]any{"outbox": &s.Outbox, "foreign": &s.Foreign}[key[strings.LastIndexByte(key, '.')+1:]]
+		if into != nil {
+			err = json.Unmarshal(value, into)
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("decode %s: %w", key, err)

@@ -24,6 +24,9 @@ type Change struct {
 	Outbox []events.Outcome
 	Blocks []Block // calls set aside, when that changed
 	Tell   bool    // Outbox holds the tenant's outbox, to be written
+
+	Foreign []Foreign
+	Look    bool // Foreign holds the foreign reloads that wait, to be written
 }
 
 // mostInPart is how many records one atomic batch holds. The server takes 1000
@@ -145,6 +148,9 @@ func (t *Tenure) messages(change Change) ([]*nats.Msg, error) {
 	}
 	if change.Tell {
 		err = errors.Join(err, put("state."+t.tenant+".outbox", change.Outbox, 0))
+	}
+	if change.Look {
+		err = errors.Join(err, put("state."+t.tenant+".foreign", change.Foreign, 0))
 	}
 	if err == nil && len(out) > 0 {
 		out[0].Header.Set("Nats-Expected-Last-Subject-Sequence", strconv.FormatUint(t.epoch, 10))

@@ -39,6 +39,7 @@ type Scheduler struct {
 	blocks   []Block            // calls set aside
 	left     map[qlik.Class]int // of the open blocks
 	opened   bool               // blocks changed
+	foreign  *foreigners        // reloads that others started
 	outbox   []events.Outcome   // what has no run
 	unsaved  bool               // outbox changed
 	told     int                // tenant events told under this epoch
@@ -76,6 +77,8 @@ type Snapshot struct {
 	Apps   []AppRecord
 	Blocks []Block
 	Cursor uint64
+
+	Foreign []Foreign
 }
 
 // Senses are how a scheduler perceives what it must not ask for itself.
@@ -89,12 +92,13 @@ type Senses struct {
 func NewScheduler(names Names, limits Limits, senses Senses, now time.Time, held Snapshot) *Scheduler {
 	s := &Scheduler{
 		limits: limits, jitter: senses.Jitter, clock: senses.Clock, names: names,
-		cursor: held.Cursor, outbox: held.Outbox,
+		cursor: held.Cursor, outbox: held.Outbox, unsaved: len(held.Outbox) > 0,
 		tasks: map[string]*task{}, joinable: map[gathering]*task{}, lanes: map[string]*lane{},
 		quota: map[qlik.Class]*window{}, queues: map[qlik.Class]*queue{},
 		admitted: map[string]uint64{}, reloads: map[string]*task{},
 		ours: newMemory(mostRemembered), pushed: newMemory(mostRemembered),
 		apps: map[string]*AppRecord{}, learned: map[string]bool{}, left: map[qlik.Class]int{},
+		foreign: newForeigners(held.Foreign),
 	}
 	for _, record := range held.Apps {
 		s.apps[record.App] = &record
@@ -151,7 +155,7 @@ func (s *Scheduler) Next(now time.Time) (Command, time.Time) {
 			return command, now
 		}
 	}
-	return Command{}, again
+	return s.look(now, again)
 }
 
 // serve issues the first call of a class that quota and lanes allow.

@@ -91,6 +91,7 @@ func (t *term) decide() (commands []Command, again time.Time) {
 func (t *term) carryOut(work context.Context, commands []Command) error {
 	change := Change{Active: t.scheduler.Touched(), Cursor: t.moved(), Blocks: t.scheduler.SetAside()}
 	change.Outbox, change.Tell = t.scheduler.TenantOutbox()
+	change.Foreign, change.Look = t.scheduler.Foreigners()
 	if err := t.save(work, change); err != nil {
 		return err
 	}
@@ -215,7 +216,7 @@ func (t *term) persist(work context.Context, do func() error) error {
 func (t *term) logReport(report Report, now time.Time) {
 	command, verdict := report.Command, report.Verdict
 	level := zerolog.InfoLevel
-	if command.Kind == KindPoll || command.Kind == KindResolve {
+	if command.Kind == KindPoll || command.Kind == KindResolve || command.Kind == KindLook {
 		level = zerolog.DebugLevel
 	}
 	line := t.log.WithLevel(level).Str("hop", string(command.Kind)).Str("run_id", command.Run).

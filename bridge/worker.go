@@ -58,6 +58,8 @@ func (w *worker) do(ctx context.Context, command Command) Report {
 		err = w.while(ctx, w.call, &report)
 	case KindPoll:
 		err = w.through(ctx, w.poll, &report)
+	case KindLook:
+		err = w.through(ctx, w.glance, &report)
 	case KindReconcile:
 		err = w.while(ctx, w.reconcile, &report)
 	case KindCancel:
@@ -201,6 +203,14 @@ func (w *worker) poll(ctx context.Context, report *Report) error {
 	reload, err := w.client.GetReload(ctx, report.Command.ReloadID)
 	report.Reload = &reload
 	return err
+}
+
+// glance asks about a reload that may be somebody else's: who we are must be known.
+func (w *worker) glance(ctx context.Context, report *Report) error {
+	if err := w.meet(ctx, report); err != nil {
+		return err
+	}
+	return w.poll(ctx, report)
 }
 
 func (w *worker) cancel(ctx context.Context, report *Report) error {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/qlikgateway/gateway/events"
+	"github.com/qlikgateway/gateway/qlik"
 )
 
 // invariants hold after every step of a history.
@@ -67,7 +68,7 @@ func (w *world) settle() {
 			w.invariants()
 			continue
 		}
-		if len(w.live.s.tasks) == 0 {
+		if len(w.live.s.tasks) == 0 && len(w.live.s.foreign.waiting) == 0 {
 			return
 		}
 		if _, again := w.live.s.Next(w.live.now()); again.After(w.live.now()) {
@@ -95,12 +96,31 @@ func (w *world) reckon() {
 		w.joins(run)
 	}
 	for _, entry := range w.journal {
+		if entry.foreign != "" {
+			w.foreigner(entry.foreign)
+			continue
+		}
 		if n := causes[entry.cause.Sequence]; n != 1 {
 			w.violated("I1", "event %d is a cause of %d runs", entry.cause.Sequence, n)
 		}
 	}
 	if len(w.active) > 0 {
 		w.violated("I1", "%d runs stay active in the ledger", len(w.active))
+	}
+}
+
+// foreigner holds that the end of a reload is told if nobody of ours started it, and
+// only then.
+func (w *world) foreigner(id string) {
+	told, how := w.told["acme/reloads/"+id]
+	for _, r := range w.tenant.reloads {
+		if r.ID != id || r.gone || w.tenant.refused[id] {
+			continue
+		}
+		stranger := r.owner == "" && (r.Type != qlik.TypeExternal || r.UserID != "us")
+		if how != stranger {
+			w.violated("I5", "reload %s of %s by %s was told as %q", id, r.Type, r.UserID, told)
+		}
 	}
 }
 

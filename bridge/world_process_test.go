@@ -56,6 +56,10 @@ func (p *process) admit(most int) {
 		entry := p.w.journal[p.read]
 		p.read++
 		p.s.Pass(entry.cause.Sequence)
+		if entry.foreign != "" {
+			p.s.Foreign(p.now(), entry.cause, entry.foreign)
+			continue
+		}
 		p.s.Admit(p.now(), entry.cause, entry.plan)
 	}
 	if p.read >= p.last {
@@ -74,7 +78,8 @@ func (p *process) pump() {
 		commands := p.decide()
 		change := Change{Active: p.s.Touched(), Cursor: p.s.Cursor(), Blocks: p.s.SetAside()}
 		change.Outbox, change.Tell = p.s.TenantOutbox()
-		if len(commands) == 0 && len(change.Active) == 0 && !change.Tell {
+		change.Foreign, change.Look = p.s.Foreigners()
+		if len(commands) == 0 && len(change.Active) == 0 && !change.Tell && !change.Look {
 			if p.read == len(p.w.journal) {
 				return
 			}

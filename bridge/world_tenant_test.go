@@ -19,7 +19,8 @@ type tenant struct {
 	down    bool
 	locked  bool // refuses our credentials
 	reloads []*tenantReload
-	apps    []*tenantApp // copied and published
+	apps    []*tenantApp    // copied and published
+	refused map[string]bool // reloads that it did not let us see
 	calls   map[qlik.Class][]time.Time
 	from    time.Time // calls count from here
 	transit []arrival
@@ -50,7 +51,7 @@ type arrival struct {
 }
 
 func newTenant(w *world) *tenant {
-	return &tenant{w: w, cloud: w.chance(2), echo: w.chance(3), calls: map[qlik.Class][]time.Time{}}
+	return &tenant{w: w, cloud: w.chance(2), echo: w.chance(3), calls: map[qlik.Class][]time.Time{}, refused: map[string]bool{}}
 }
 
 // send lets a call arrive later.
@@ -132,6 +133,7 @@ func (q *tenant) carryOut(f *flight) {
 		q.count(command, q.w.now)
 	}
 	if fault != nil {
+		q.refused[command.ReloadID] = q.refused[command.ReloadID] || fault.Status == 403
 		report.Sent = fault.Sent
 		report.Reload, report.Listed, report.Result, report.Mode = nil, nil, Result{}, ""
 		err = fault
@@ -174,7 +176,8 @@ func (q *tenant) take(command Command, report *Report, at time.Time) (*Report, e
 		case rules.Publish:
 			return report, q.publish(command, report, at)
 		}
-	case KindPoll:
+	case KindPoll, KindLook:
+		report.Identity = "us"
 		return report, q.poll(command, report, at)
 	case KindReconcile:
 		q.look(command, report, at)

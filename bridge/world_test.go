@@ -35,6 +35,7 @@ type world struct {
 	outbox  []events.Outcome
 	apps    map[string]AppRecord
 	blocks  []Block
+	foreign []Foreign
 
 	live    *process
 	old     []*process // displaced, and not yet aware of it
@@ -49,8 +50,9 @@ type world struct {
 
 // A journaled event matched one rule.
 type journaled struct {
-	cause Cause
-	plan  rules.Plan
+	cause   Cause
+	plan    rules.Plan
+	foreign string // Qlik says that this reload is over; then it has no plan
 }
 
 // A violation is an invariant that does not hold.
@@ -94,8 +96,14 @@ func (w *world) arrive(plan rules.Plan) {
 	plan.Steps = slices.Clone(plan.Steps)
 	sequence := uint64(len(w.journal) + 1)
 	w.journal = append(w.journal, journaled{
-		Cause{Sequence: sequence, ID: fmt.Sprint("e", sequence), Time: w.now.Add(w.skew)}, plan,
+		cause: Cause{Sequence: sequence, ID: fmt.Sprint("e", sequence), Time: w.now.Add(w.skew)}, plan: plan,
 	})
+}
+
+// hearsay puts into the journal that a reload is over, true or not.
+func (w *world) hearsay(reload string) {
+	w.arrive(rules.Plan{})
+	w.journal[len(w.journal)-1].foreign = reload
 }
 
 // pass lets time go by: calls on their way arrive, those without an answer time out.
@@ -143,7 +151,7 @@ func (w *world) snapshot() Snapshot {
 	if w.chance(16) {
 		read = w.fromJSON
 	}
-	held := Snapshot{Cursor: w.cursor, Outbox: slices.Clone(w.outbox), Blocks: slices.Clone(w.blocks)}
+	held := Snapshot{Cursor: w.cursor, Outbox: slices.Clone(w.outbox), Foreign: slices.Clone(w.foreign), Blocks: slices.Clone(w.blocks)}
 	for _, id := range w.order {
 		held.Active = append(held.Active, read(w.active[id]))
 	}
@@ -226,6 +234,9 @@ func (w *world) save(p *process, change Change) bool {
 	w.cursor = max(w.cursor, change.Cursor)
 	if change.Tell {
 		w.outbox = slices.Clone(change.Outbox)
+	}
+	if change.Look {
+		w.foreign = slices.Clone(change.Foreign)
 	}
 	return true
 }

@@ -47,6 +47,23 @@ type ReloadData struct {
 	LogExcerpt string `json:"log_excerpt,omitempty"` // the end of the reload's log
 }
 
+// ForeignReloadData is the data of foreign_reload.* outcomes, which no run is behind.
+type ForeignReloadData struct {
+	Tenant    string    `json:"tenant"`
+	Origin    string    `json:"origin"` // who started it, as Qlik says: hub, chronos, ...
+	App       AppRef    `json:"app"`
+	ReloadID  string    `json:"reload_id"`
+	Status    string    `json:"status"` // as Qlik spells it
+	Partial   bool      `json:"partial,omitempty"`
+	Reason    Reason    `json:"reason,omitempty"`
+	Error     string    `json:"error,omitempty"`      // in Qlik's words
+	ErrorCode string    `json:"error_code,omitempty"` // Qlik's
+	Created   time.Time `json:"created,omitzero"`     // Qlik's clock
+	Started   time.Time `json:"started,omitzero"`
+	Ended     time.Time `json:"ended,omitzero"`
+	Duration  float64   `json:"duration_seconds,omitempty"` // from start to end
+}
+
 // CopyData is the data of copy.* outcomes.
 type CopyData struct {
 	Work

@@ -66,6 +66,11 @@ func sample(kind events.Kind) any {
 			Work: work, Step: "reload", Attempts: 1, App: app, ReloadID: "5be59decca62aa00097268a4", Status: strings.ToUpper(kind.Participle()), Partial: true,
 			ErrorCode: "EngineError", Created: moment, Started: moment, Ended: moment.Add(time.Minute), Duration: 60, LogExcerpt: "Error: field not found",
 		}
+	case events.ForeignReloadData:
+		return events.ForeignReloadData{
+			Tenant: "acme", Origin: "chronos", App: app, ReloadID: "5be59decca62aa00097268a4", Status: strings.ToUpper(kind.Participle()), Partial: true,
+			Reason: work.Reason, Error: work.Error, ErrorCode: "EngineError", Created: moment, Started: moment, Ended: moment.Add(time.Minute), Duration: 60,
+		}
 	case events.CopyData:
 		return events.CopyData{Work: work, Step: "copy", Attempts: 1, App: app, Copy: app, Space: "s1", ErrorCode: "X"}
 	case events.PublishData:
@@ -91,6 +96,8 @@ func bare(kind events.Kind) any {
 	switch kind.Data.(type) {
 	case events.ReloadData:
 		return events.ReloadData{Work: work, Step: "reload", App: app}
+	case events.ForeignReloadData:
+		return events.ForeignReloadData{Tenant: "acme", Origin: "hub", App: app, ReloadID: "5be5", Status: "SUCCEEDED"}
 	case events.CopyData:
 		return events.CopyData{Work: work, Step: "copy", App: app}
 	case events.PublishData:

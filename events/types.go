@@ -11,25 +11,30 @@ const TypePrefix = "io.qlikgateway.v1."
 
 // The types of events that tell how work ended or goes on; see Catalog.
 const (
-	TypeReloadQueued        = TypePrefix + "reload.queued"
-	TypeReloadStarted       = TypePrefix + "reload.started"
-	TypeReloadSucceeded     = TypePrefix + "reload.succeeded"
-	TypeReloadFailed        = TypePrefix + "reload.failed"
-	TypeReloadCanceled      = TypePrefix + "reload.canceled"
-	TypeReloadExceededLimit = TypePrefix + "reload.exceeded_limit"
-	TypeCopySucceeded       = TypePrefix + "copy.succeeded"
-	TypeCopyFailed          = TypePrefix + "copy.failed"
-	TypePublishSucceeded    = TypePrefix + "publish.succeeded"
-	TypePublishFailed       = TypePrefix + "publish.failed"
-	TypeRunSucceeded        = TypePrefix + "run.succeeded"
-	TypeRunFailed           = TypePrefix + "run.failed"
-	TypeRunCanceled         = TypePrefix + "run.canceled"
-	TypeRunExpired          = TypePrefix + "run.expired"
-	TypeRunHeld             = TypePrefix + "run.held"
-	TypeBreakerOpened       = TypePrefix + "breaker.opened"
-	TypeBreakerClosed       = TypePrefix + "breaker.closed"
-	TypeTenantHeld          = TypePrefix + "tenant.held"
-	TypeTenantReleased      = TypePrefix + "tenant.released"
+	TypeReloadQueued               = TypePrefix + "reload.queued"
+	TypeReloadStarted              = TypePrefix + "reload.started"
+	TypeReloadSucceeded            = TypePrefix + "reload.succeeded"
+	TypeReloadFailed               = TypePrefix + "reload.failed"
+	TypeReloadCanceled             = TypePrefix + "reload.canceled"
+	TypeReloadExceededLimit        = TypePrefix + "reload.exceeded_limit"
+	TypeCopySucceeded              = TypePrefix + "copy.succeeded"
+	TypeCopyFailed                 = TypePrefix + "copy.failed"
+	TypePublishSucceeded           = TypePrefix + "publish.succeeded"
+	TypePublishFailed              = TypePrefix + "publish.failed"
+	TypeRunSucceeded               = TypePrefix + "run.succeeded"
+	TypeRunFailed                  = TypePrefix + "run.failed"
+	TypeRunCanceled                = TypePrefix + "run.canceled"
+	TypeRunExpired                 = TypePrefix + "run.expired"
+	TypeRunHeld                    = TypePrefix + "run.held"
+	TypeForeignReloadSucceeded     = TypePrefix + "foreign_reload.succeeded"
+	TypeForeignReloadFailed        = TypePrefix + "foreign_reload.failed"
+	TypeForeignReloadCanceled      = TypePrefix + "foreign_reload.canceled"
+	TypeForeignReloadExceededLimit = TypePrefix + "foreign_reload.exceeded_limit"
+
+	TypeBreakerOpened  = TypePrefix + "breaker.opened"
+	TypeBreakerClosed  = TypePrefix + "breaker.closed"
+	TypeTenantHeld     = TypePrefix + "tenant.held"
+	TypeTenantReleased = TypePrefix + "tenant.released"
 
 	TypeSubscriptionWarned   = TypePrefix + "subscription.warned"
 	TypeSubscriptionDisabled = TypePrefix + "subscription.disabled"
@@ -81,6 +86,10 @@ func Catalog() []Kind {
 		{TypeRunCanceled, "run", RunData{}, "run", false, "the run was canceled"},
 		{TypeRunExpired, "run", RunData{}, "run", false, "the run's deadline passed, or parts of its join did not come in time"},
 		{TypeRunHeld, "run", RunData{}, "run", false, "whether a call took effect cannot be found out: somebody has to look, or the deadline ends the run"},
+		{TypeForeignReloadSucceeded, "foreign_reload", ForeignReloadData{}, "app", false, "a reload that the gateway did not start ended SUCCEEDED; told for tenants with `foreign_reloads`"},
+		{TypeForeignReloadFailed, "foreign_reload", ForeignReloadData{}, "app", false, "a reload that the gateway did not start ended FAILED"},
+		{TypeForeignReloadCanceled, "foreign_reload", ForeignReloadData{}, "app", false, "a reload that the gateway did not start ended CANCELED"},
+		{TypeForeignReloadExceededLimit, "foreign_reload", ForeignReloadData{}, "app", false, "a reload that the gateway did not start ended EXCEEDED_LIMIT"},
 		{TypeBreakerOpened, "tenant", TenantData{}, "", false, "Qlik fails for the whole tenant: calls wait, nothing is lost"},
 		{TypeBreakerClosed, "tenant", TenantData{}, "", false, "Qlik answers again: waiting calls go out"},
 		{TypeTenantHeld, "tenant", TenantData{}, "", false, "Qlik refuses the gateway's credentials: calls wait, nothing is lost"},

@@ -83,6 +83,7 @@ func (in *Ingress) store(ctx context.Context, live *Live, a events.Arrival) (Ans
 		return in.ask(ctx, live, a)
 	}
 	routing := live.Rules.Route(a.View())
+	routing.Matches = append(routing.Matches, live.Sources.byName[a.Source].foreigner(a)...)
 	targets, matches := split(routing.Matches)
 	for _, note := range slices.Concat(routing.Missing, routing.Errors) {
 		in.metrics.missing.WithLabelValues(a.Source, note.Rule).Inc()

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/qlikgateway/gateway/bridge/rules"
 	"github.com/qlikgateway/gateway/events"
 )
 
@@ -102,4 +103,16 @@ func (in *Ingress) push(s *source, arrivals []events.Arrival) {
 			in.config.Push(s.tenant, id)
 		}
 	}
+}
+
+// foreigner is what an event asks for besides what the rules say: to tell the end of
+// a reload that nobody of ours started.
+func (s *source) foreigner(a events.Arrival) []rules.Match {
+	if s == nil || !s.foreign {
+		return nil
+	}
+	if _, ok := s.finished(a); !ok {
+		return nil
+	}
+	return []rules.Match{{Tenant: s.tenant, Rule: rules.ForeignRule}}
 }

@@ -39,6 +39,7 @@ type Source struct {
 	Origins []string // that may subscribe it to their events; none = the preset's
 	Rate    Rate     // of proven deliveries; zero = any
 	Tenant  string   // whose reloads its events are about, where the preset is of Qlik's own
+	Foreign bool     // ends of reloads that the gateway did not start are told
 }
 
 // A Rate is how many deliveries are taken in any span of Per.
@@ -67,6 +68,7 @@ type source struct {
 	proof   proof // nil = not reachable over HTTP
 	preset  string
 	tenant  string
+	foreign bool
 	reading *reading // nil = no preset
 	nats    *Subject
 	origins []string
@@ -101,7 +103,7 @@ func (c *compiler) report(warning bool, text string, path ...string) {
 }
 
 func (c *compiler) add(d Source) {
-	s := &source{name: d.Name, preset: d.Preset, tenant: d.Tenant, origins: d.Origins, rate: d.Rate, held: &atomic.Int64{}}
+	s := &source{name: d.Name, preset: d.Preset, tenant: d.Tenant, foreign: d.Foreign, origins: d.Origins, rate: d.Rate, held: &atomic.Int64{}}
 	if d.Rate.Count > 0 && d.Rate.Per > 0 {
 		s.limiter = rate.NewLimiter(rate.Limit(float64(d.Rate.Count)/d.Rate.Per.Seconds()), d.Rate.Count)
 	}

@@ -123,7 +123,7 @@ func (c *compiler) checkName(name string) {
 	switch {
 	case name == "":
 		c.reportAt(nil, "name is missing")
-	case name == DirectRule:
+	case name == DirectRule, name == ForeignRule:
 		c.report("name", "%q stands for runs that were asked for without a rule; expected another name", name)
 	case !validName(name):
 		c.report("name", "%q is not a name; expected lower-case letters, digits, - and _, at most 63", name)

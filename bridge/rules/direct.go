@@ -11,6 +11,10 @@ import (
 // that asks has the definition as its data.
 const DirectRule = "direct"
 
+// ForeignRule stands for a rule with events by which Qlik says that a reload is over:
+// where it was nobody of ours who started it, its end is told.
+const ForeignRule = "foreign"
+
 // direct plans what an event itself asks for: its data is a Definition without
 // name, on and when. What its source may ask for is enforced as for a rule.
 func (s *Set) direct(ev Event) (Plan, error) {

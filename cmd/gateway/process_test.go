@@ -144,7 +144,7 @@ http: {addr: "127.0.0.1:0"}
 console: {addr: "127.0.0.1:0"}
 broker:`+broker+`
 tenants:
-  acme: {url: "{{url}}", dialect: {{dialect}}, api_key: "{{key}}", breaker: {failures: 5, over: 30s, open: 1s}}
+  acme: {url: "{{url}}", dialect: {{dialect}}, api_key: "{{key}}", foreign_reloads: true, breaker: {failures: 5, over: 30s, open: 1s}}
 sources:
   jobs: {verify: bearer, secret: env:TEST_HOOK}
   etl: {nats: {subject: "etl.*.done"}}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -34,4 +35,19 @@ func (r *reader) tenantOf(name string, w writtenSource) string {
 		r.report(fmt.Sprintf("there is no tenant %q, expected one of %s", w.Tenant, strings.Join(tenants, ", ")), "sources", name, "tenant")
 	}
 	return w.Tenant
+}
+
+// unheard warns of tenants whose foreign reloads are to be told, and nobody tells of.
+func (r *reader) unheard() {
+	heard := map[string]bool{}
+	for _, w := range r.written.Sources {
+		if preset, _ := ingress.LookupPreset(w.Preset); preset.Reloads {
+			heard[cmp.Or(w.Tenant, sorted(r.written.Tenants)[0])] = true
+		}
+	}
+	for _, name := range sorted(r.written.Tenants) {
+		if r.written.Tenants[name].Foreign && !heard[name] {
+			r.warn("no source with the preset qlik-cloud tells of this tenant's reloads, so none is told", "tenants", name, "foreign_reloads")
+		}
+	}
 }

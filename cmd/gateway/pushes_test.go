@@ -55,3 +55,53 @@ func TestForgedPushIsRefused(t *testing.T) {
 		t.Errorf("%d polls after the forged push", polls-before)
 	}
 }
+
+// reloads has somebody else reload an app at the tenant, and returns the reload's id.
+func (s *site) reloads(app, origin string) string {
+	s.t.Helper()
+	status, answer := s.post(s.tenant+"/_sim/reloads", `{"appId":"`+app+`","type":"`+origin+`"}`)
+	var made struct{ ID string }
+	if s.decode([]byte(answer), &made); status != http.StatusCreated {
+		s.t.Fatalf("reload by %s: %d %s", origin, status, answer)
+	}
+	return made.ID
+}
+
+func TestForeignReloadIsToldOnceAcrossAKill(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, refreshSales, "--dialect", "cloud", "--reload-time", "100ms")
+	s.webhook("com.qlik.v1.reload.finished", "com.qlik.v1.app.reload.finished")
+	outcomes := s.listen()
+	s.fault(`{"operation":"getReload","status":503,"count":3}`)
+	id := s.reloads(s.sample("Finance"), "chronos")
+	s.gateway.line("Qlik says a reload is over")
+	s.gateway.kill()
+	s.start()
+	again := s.listen()
+	want := heard{}
+	wait := func(from <-chan heard, kind string) {
+		timeout := time.After(patience)
+		for {
+			select {
+			case want = <-from:
+				if strings.HasPrefix(want.Type, "io.qlikgateway.v1.foreign_reload.") && kind == "run.succeeded" {
+					t.Errorf("told again: %+v", want)
+				}
+				if want.Type == "io.qlikgateway.v1."+kind {
+					return
+				}
+			case <-timeout:
+				t.Fatalf("no %s", kind)
+			}
+		}
+	}
+	if len(outcomes) == 0 {
+		wait(again, "foreign_reload.succeeded")
+		if want.ID != "acme/reloads/"+id {
+			t.Errorf("told as %+v", want)
+		}
+	}
+	s.webhook("com.qlik.v1.reload.finished") // at the new address
+	s.hook(`{"n":1}`)                        // our own is not foreign
+	wait(again, "run.succeeded")
+}

@@ -105,6 +105,7 @@ func (r *reader) unused() {
 	if len(r.written.Sources) == 0 {
 		r.warn("there are no sources, so nothing can come in")
 	}
+	r.unheard()
 	if len(r.written.Rules) == 0 {
 		r.warn("there are no rules, so nothing will be done")
 	}

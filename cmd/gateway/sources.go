@@ -16,10 +16,11 @@ func (r *reader) sources() []ingress.Source {
 	var sources []ingress.Source
 	for _, name := range sorted(r.written.Sources) {
 		w := r.written.Sources[name]
+		tenant := r.tenantOf(name, w)
 		source := ingress.Source{
 			Name: name, Preset: w.Preset, Verify: r.verifier(w.Verify, "sources", name, "verify"),
 			Secrets: r.secrets(w.Secret, "sources", name, "secret"), Origins: w.Origins, Rate: r.rate(w.Rate, "sources", name, "rate"),
-			Tenant: r.tenantOf(name, w),
+			Tenant: tenant, Foreign: r.written.Tenants[tenant].Foreign,
 		}
 		if w.NATS != nil {
 			source.NATS = r.subject(name, w.NATS)

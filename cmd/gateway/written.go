@@ -70,6 +70,7 @@ type writtenTenant struct {
 	APIKey  secret            `json:"api_key"`
 	OAuth   writtenOAuth      `json:"oauth"`
 	Quota   map[string]string `json:"quota"`
+	Foreign bool              `json:"foreign_reloads"`
 	Breaker struct {
 		Failures int    `json:"failures"`
 		Over     string `json:"over"`

@@ -153,6 +153,7 @@ func (t *Tenant) controls() http.Handler {
 		t.ClearFaults()
 		w.WriteHeader(http.StatusNoContent)
 	})
+	mux.HandleFunc("POST /_sim/reloads", t.somebodyReloads)
 	mux.HandleFunc("POST /_sim/advance", func(w http.ResponseWriter, r *http.Request) {
 		var body struct {
 			By Duration `json:"by"`
