@@ -177,7 +177,8 @@ func (d *document) scalar(node *yaml.Node, path []string) any {
 	}
 	var value any
 	if err := node.Decode(&value); err != nil {
-		d.report(path, at, "%q is not a %s", node.Value, strings.TrimPrefix(node.Tag, "!!"))
+		kind := strings.TrimPrefix(node.Tag, "!!") // what it is instead is not shown: it may be a secret
+		d.report(path, at, "said to be a %s, which it is not", kind)
 		return nil
 	}
 	if number, ok := value.(float64); ok && (math.IsNaN(number) || math.IsInf(number, 0)) {
