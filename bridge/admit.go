@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/qlikgateway/gateway/bridge/rules"
+	"github.com/qlikgateway/gateway/events"
 )
 
 // A Cause is one event of the journal, as far as a run needs to know it.
@@ -13,6 +14,8 @@ type Cause struct {
 	Time     time.Time // when the journal took it
 	Trace    string    // traceparent, if it had one
 	Revision uint64    // of the configuration that routed it
+
+	Callback *events.Callback // who waits for the end; nil = nobody
 }
 
 // Admit joins the event to a run of the same rule and key that has not called
@@ -40,7 +43,10 @@ func (s *Scheduler) Admit(now time.Time, cause Cause, plan rules.Plan) (id strin
 	t.run.take(cause, plan.Join)
 	t.run.Newest, t.run.Revision = cause.Time, cause.Revision
 	s.touch(t)
-	if plan.Gather.None || t.run.Causes.Count >= maxCauses {
+	if cause.Callback != nil {
+		t.run.Callbacks = append(t.run.Callbacks, *cause.Callback)
+	}
+	if plan.Gather.None || t.run.full() {
 		s.closeGathering(t)
 	} else {
 		s.joinable[key] = t

@@ -8,6 +8,9 @@ import (
 // maxCauses closes a run's gathering: later triggers open the next run.
 const maxCauses = 50_000
 
+// maxCallbacks closes it as well, so that a record fits a message.
+const maxCallbacks = 50
+
 // causeIDs is how many event ids are kept by name at each end of a run's causes.
 const causeIDs = 100
 

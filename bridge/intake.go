@@ -57,6 +57,9 @@ func (t *term) admitOne(work context.Context, entry events.Entry) error {
 	if cause.Trace = entry.TraceParent(); t.d.cfg.Trace != nil {
 		cause.Trace, _ = entry.Trace()
 	}
+	if entry.Facts.Callback != "" {
+		cause.Callback = &events.Callback{Source: entry.Source, URL: entry.Facts.Callback}
+	}
 	t.scheduler.Pass(entry.Sequence)
 	for _, rule := range entry.Rules {
 		if rule == rules.ForeignRule {

@@ -18,7 +18,7 @@ func (s *Scheduler) restore(run *Run, now time.Time) {
 		return
 	}
 	gathering := run.State == RunGathering || run.State == RunReady
-	if gathering && !run.Plan.Gather.None && run.Causes.Count < maxCauses && run.Stopping == "" {
+	if gathering && !run.Plan.Gather.None && !run.full() && run.Stopping == "" {
 		s.joinable[gatherKey(run.Plan)] = t
 	}
 	if run.Lanes != nil {

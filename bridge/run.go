@@ -39,6 +39,8 @@ type Run struct {
 	Cursor   uint64           `json:"cursor"` // the tenant's journal position when this was written
 	Outbox   []events.Outcome `json:"outbox,omitempty"`
 
+	Callbacks []events.Callback `json:"callbacks,omitempty"` // who waits for its end
+
 	// Of a join:
 	Parts map[string]uint64 `json:"parts,omitempty"` // the newest event of each part that came, by journal sequence
 	Bound bool              `json:"bound,omitempty"` // the arguments that its events decide are made
@@ -124,6 +126,9 @@ func (r *Run) current() int {
 
 // deadline is when the run expires.
 func (r *Run) deadline() time.Time { return r.Opened.Add(r.Plan.Deadline) }
+
+// full says whether no further event may join the run.
+func (r *Run) full() bool { return r.Causes.Count >= maxCauses || len(r.Callbacks) >= maxCallbacks }
 
 // due is when gathering ends: once there are count causes, or quiet after the
 // newest, but no later than max after the first. A join has times of its own.

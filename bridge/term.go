@@ -113,6 +113,9 @@ func (t *term) carryOut(work context.Context, commands []Command) error {
 		if err := t.tell(work, run.Outbox); err != nil {
 			return err
 		}
+		if err := t.callBack(work, run); err != nil {
+			return err
+		}
 		if t.scheduler.Told(run.ID) {
 			t.d.cfg.Metrics.ended(run)
 			t.tracedRun(run)
@@ -195,6 +198,20 @@ func (t *term) tell(work context.Context, outcomes []events.Outcome) error {
 		t.d.cfg.Metrics.told(t.d.cfg.Tenant, outcome.Type)
 		t.log.Info().Str("hop", "published").Str("type", outcome.Type).Str("event_id", outcome.ID).
 			Str("run_id", outcome.CorrelationID).Msg("outcome published")
+	}
+	return nil
+}
+
+// callBack has those told who wait for the end of a run. Its outcome is the last in
+// the outbox of a run that has ended.
+func (t *term) callBack(work context.Context, run *Run) error {
+	if !run.State.Ended() || len(run.Callbacks) == 0 || len(run.Outbox) == 0 {
+		return nil
+	}
+	end := run.Outbox[len(run.Outbox)-1]
+	err := t.persist(work, func() error { return t.d.cfg.Publisher.CallBack(work, end, run.Callbacks...) })
+	if err != nil {
+		return fmt.Errorf("store callbacks: %w", err)
 	}
 	return nil
 }

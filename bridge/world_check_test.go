@@ -85,8 +85,15 @@ func (w *world) settle() {
 func (w *world) reckon() {
 	causes := map[uint64]int{}
 	for _, run := range w.ended {
+		var waiting []events.Callback
 		for _, sequence := range run.Causes.Sequences() {
 			causes[sequence]++
+			if callback := w.journal[sequence-1].cause.Callback; callback != nil {
+				waiting = append(waiting, *callback)
+			}
+		}
+		if !slices.Equal(waiting, run.Callbacks) {
+			w.violated("I5", "run %s calls back %v, its causes ask for %v", run.ID, run.Callbacks, waiting)
 		}
 		want := events.TypePrefix + "run." + string(run.State)
 		if told := w.told[run.ID+"/run."+string(run.State)]; told != want {

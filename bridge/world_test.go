@@ -95,9 +95,11 @@ func (w *world) seconds(most int) time.Duration {
 func (w *world) arrive(plan rules.Plan) {
 	plan.Steps = slices.Clone(plan.Steps)
 	sequence := uint64(len(w.journal) + 1)
-	w.journal = append(w.journal, journaled{
-		cause: Cause{Sequence: sequence, ID: fmt.Sprint("e", sequence), Time: w.now.Add(w.skew)}, plan: plan,
-	})
+	cause := Cause{Sequence: sequence, ID: fmt.Sprint("e", sequence), Time: w.now.Add(w.skew)}
+	if sequence%3 == 0 {
+		cause.Callback = &events.Callback{URL: cause.ID}
+	}
+	w.journal = append(w.journal, journaled{cause: cause, plan: plan})
 }
 
 // hearsay puts into the journal that a reload is over, true or not.

@@ -108,6 +108,12 @@ func (c *courier) request(ctx context.Context, event cloudevents.Event, body []b
 			header.Set(name, values[0])
 		}
 		body = msg.Data
+	case ModeDataFactory:
+		var err error
+		if body, err = dataFactoryAnswer(event); err != nil {
+			return nil, err
+		}
+		header.Set(headerContentType, cloudevents.ApplicationJSON)
 	case ModeSlack, ModeTeams:
 		var err error
 		if body, err = chatMessage(c.to.Mode, event); err != nil {

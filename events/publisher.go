@@ -20,6 +20,8 @@ const publishWithin = 10 * time.Second
 type PublisherConfig struct {
 	Subject string // outcomes go to <Subject>.<tenant>.<noun>.<participle>.<key>; see broker.Names
 	Source  string // the CloudEvents source is <Source>/<tenant>; default /qlikgateway
+
+	CallbackSubject string // who is to be called back goes to <CallbackSubject>.<tenant>.<source>
 }
 
 // A Publisher tells outcomes.

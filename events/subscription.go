@@ -27,6 +27,8 @@ const (
 	ModeBinary     Mode = "binary"     // a CloudEvent whose attributes are headers
 	ModeSlack      Mode = "slack"      // a message as Slack's incoming webhooks take it
 	ModeTeams      Mode = "teams"      // a card as Microsoft Teams' workflows take it
+
+	ModeDataFactory Mode = "data-factory" // of callbacks: what Azure Data Factory's Webhook activity waits for
 )
 
 // A Subscription is somebody who is told of outcomes over HTTP.

@@ -36,6 +36,9 @@ func (in *Ingress) admit(ctx context.Context, live *Live, s *source, arrivals []
 	if err := permitted(live, arrivals); err != nil {
 		return nil, err
 	}
+	if err := s.noteCallbacks(arrivals); err != nil {
+		return nil, err
+	}
 	in.push(s, arrivals)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()

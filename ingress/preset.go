@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/qlikgateway/gateway/bridge/rules"
+	"github.com/qlikgateway/gateway/events"
 )
 
 // A Preset is what the gateway knows of one kind of sender: how it proves
@@ -42,6 +43,8 @@ type Preset struct {
 
 	Greetings []Greeting // deliveries that only try the connection
 	Origins   []string   // that may ask whether events are welcome, by CloudEvents' OPTIONS
+
+	Callbacks events.Callbacks // which addresses a body may ask to call back, without a word in the configuration
 
 	Config string   // the source's value in the configuration
 	Setup  []string // what to do at the vendor, in three lines; {url} and {path} are the hook's

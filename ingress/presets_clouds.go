@@ -1,5 +1,7 @@
 package ingress
 
+import "github.com/qlikgateway/gateway/events"
+
 // azurePresets are services of Microsoft Azure.
 func azurePresets() []Preset {
 	return []Preset{
@@ -10,9 +12,12 @@ func azurePresets() []Preset {
 			Source: []string{"/azure-data-factory/{body.factory}/{body.job}", "/azure-data-factory/{body.job}"}, Subject: []string{"{body.job}"}, Time: []string{"{body.time}"},
 			Outcome: written(),
 			Job:     []string{"{body.job}"}, JobID: []string{"{body.job_id}", "{body.job}"}, RunID: []string{"{body.run_id}"},
+			Callbacks: events.Callbacks{
+				Field: events.CallbackFieldDataFactory, Mode: events.ModeDataFactory, Hosts: []string{"*.svc.datafactory.azure.com"},
+			},
 			Config: "{preset: azure-data-factory, secret: env:ADF_SECRET}",
 			Setup: []string{
-				"Last activity of the pipeline: Web, POST to {url}, Basic, user `azure`, password = the secret of the source.",
+				"Last activity of the pipeline: Web, POST to {url}, Basic, user `azure`, password = the secret of the source; Webhook instead, with `Report status on callback`, waits for the reload and fails with it.",
 				`Body: {"job": "@{pipeline().Pipeline}", "run_id": "@{pipeline().RunId}", "outcome": "succeeded"}; on the failure path "failed".`,
 				"With managed identity instead: `verify: {jwt: {issuer: <of your Entra tenant>, audience: <resource>, claims: {oid: <of the identity>}}}`.",
 			},

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/qlikgateway/gateway/bridge/rules"
+	"github.com/qlikgateway/gateway/events"
 )
 
 // EventsSource is the name of the source behind POST /events.
@@ -40,21 +41,15 @@ type Source struct {
 	Rate    Rate     // of proven deliveries; zero = any
 	Tenant  string   // whose reloads its events are about, where the preset is of Qlik's own
 	Foreign bool     // ends of reloads that the gateway did not start are told
+
+	// Callbacks are added to those of the preset; their field and mode are the preset's.
+	Callbacks events.Callbacks
 }
 
 // A Rate is how many deliveries are taken in any span of Per.
 type Rate struct {
 	Count int
 	Per   time.Duration
-}
-
-// A Subject is where a source listens on NATS. Who may publish there is proven
-// by the NATS server.
-type Subject struct {
-	Subject string // may have wildcards
-	Queue   string // replicas share a queue group; "" = gateway.<source>
-	Stream  string // JetStream stream to read through a durable consumer; "" = the plain subject
-	Durable string // name of that consumer, which replicas share; "" = gateway_<source>
 }
 
 // Sources are the configured sources, ready for use.
@@ -76,6 +71,8 @@ type source struct {
 	limiter *rate.Limiter // nil = any rate; kept across configurations that have the same
 	held    *atomic.Int64 // bytes of HTTP deliveries that were read and not yet answered
 	topics  bool          // its proof covers the topic of Amazon SNS
+
+	callbacks events.Callbacks
 }
 
 // Compile understands the configured sources. It reports every mistake at once;
@@ -103,7 +100,10 @@ func (c *compiler) report(warning bool, text string, path ...string) {
 }
 
 func (c *compiler) add(d Source) {
-	s := &source{name: d.Name, preset: d.Preset, tenant: d.Tenant, foreign: d.Foreign, origins: d.Origins, rate: d.Rate, held: &atomic.Int64{}}
+	s := &source{
+		name: d.Name, preset: d.Preset, tenant: d.Tenant, foreign: d.Foreign, origins: d.Origins, rate: d.Rate, held: &atomic.Int64{},
+		callbacks: d.Callbacks,
+	}
 	if d.Rate.Count > 0 && d.Rate.Per > 0 {
 		s.limiter = rate.NewLimiter(rate.Limit(float64(d.Rate.Count)/d.Rate.Per.Seconds()), d.Rate.Count)
 	}
@@ -145,6 +145,8 @@ func (c *compiler) addPreset(s *source, d Source) (Verifier, bool) {
 	if len(s.origins) == 0 {
 		s.origins = preset.Origins
 	}
+	s.callbacks.Field, s.callbacks.Mode = preset.Callbacks.Field, preset.Callbacks.Mode
+	s.callbacks.Hosts = slices.Concat(preset.Callbacks.Hosts, s.callbacks.Hosts)
 	switch {
 	case d.Verify.given():
 		return preset.Verify.with(d.Verify), true
@@ -236,64 +238,4 @@ func (c *compiler) addSubject(s *source, d Source) {
 		c.report(false, "expected a queue group without spaces", d.Name, "nats", "queue")
 	}
 	s.nats = &subject
-}
-
-// overlaps reports sources that would take each other's messages: NATS gives a
-// message to one subscription of a queue group, whatever the subjects.
-func (c *compiler) overlaps() {
-	listening := c.sources.listening()
-	for i, a := range listening {
-		for _, b := range listening[:i] {
-			if a.nats.Stream == "" && b.nats.Stream == "" && a.nats.Queue == b.nats.Queue && collide(a.nats.Subject, b.nats.Subject) {
-				text := fmt.Sprintf("source %s listens on %s in the same queue group, so each message would reach only one of them: give each its own", b.name, b.nats.Subject)
-				c.report(false, text, a.name, "nats", "queue")
-			}
-		}
-	}
-}
-
-// listening returns the sources on NATS, by name.
-func (s *Sources) listening() []*source {
-	var all []*source
-	for _, source := range s.byName {
-		if source.nats != nil {
-			all = append(all, source)
-		}
-	}
-	slices.SortFunc(all, func(a, b *source) int { return strings.Compare(a.name, b.name) })
-	return all
-}
-
-// checkSubject refuses a subject that NATS does not know, or that is the
-// gateway's or the server's own.
-func checkSubject(subject string) error {
-	tokens := strings.Split(subject, ".")
-	for i, token := range tokens {
-		if token == "" || strings.ContainsAny(token, " \t\r\n") || token == ">" && i != len(tokens)-1 {
-			return fmt.Errorf("expected a NATS subject such as etl.*.done, got %q", subject)
-		}
-	}
-	for _, own := range []string{"gateway.>", "qlik.events.>", "_INBOX.>"} {
-		if collide(subject, own) {
-			return fmt.Errorf("%q reaches into %s, which is not for senders", subject, own)
-		}
-	}
-	if strings.HasPrefix(subject, "$") {
-		return fmt.Errorf("%q is one of the NATS server's own subjects", subject)
-	}
-	return nil
-}
-
-// collide reports whether one message could match both subjects.
-func collide(a, b string) bool {
-	x, y := strings.Split(a, "."), strings.Split(b, ".")
-	for i := range min(len(x), len(y)) {
-		if x[i] == ">" || y[i] == ">" {
-			return true
-		}
-		if x[i] != y[i] && x[i] != "*" && y[i] != "*" {
-			return false
-		}
-	}
-	return len(x) == len(y)
 }

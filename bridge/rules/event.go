@@ -16,6 +16,10 @@ type Facts struct {
 	Job     string `json:"job,omitempty"`     // the job's name
 	JobID   string `json:"job_id,omitempty"`  // the job's stable identifier
 	RunID   string `json:"run_id,omitempty"`  // this execution of the job
+
+	// Callback is the address that waits for the end of what the event starts. It may
+	// hold a secret; CEL does not see it here.
+	Callback string `json:"callback,omitempty"`
 }
 
 // An Event is one CloudEvent as CEL sees it.

@@ -93,6 +93,9 @@ func (g *gateway) assemble(ctx context.Context, b *broker.Broker) (*session, err
 	if p.tellers, err = g.openTellers(ctx, b, shared, registry); err != nil {
 		return nil, err
 	}
+	if p.caller, err = g.openCaller(p, b, registry); err != nil {
+		return nil, err
+	}
 	p.feed = events.NewFeed(events.FeedConfig{Outcomes: p.tellers.shared.States, Readers: g.cfg.Readers, Log: g.log})
 	p.senders = withFeed(p.senders, p.feed)
 	p.show(g.cfg, revision.Number)
@@ -114,6 +117,17 @@ func (g *gateway) openDoor(p *session, config ingress.Config, revision uint64) e
 	p.ingress = door
 	p.senders, err = door.Handler()
 	return err
+}
+
+// openCaller makes who calls back those that wait for a run.
+func (g *gateway) openCaller(p *session, b *broker.Broker, registry prometheus.Registerer) (*events.Caller, error) {
+	metrics, err := events.NewCallbackMetrics(registry)
+	if err != nil {
+		return nil, err
+	}
+	return events.NewCaller(events.CallerConfig{
+		JetStream: b.JetStream(), Stream: b.Names().Callbacks, Callbacks: p.ingress.Callbacks, Metrics: metrics, Log: g.log,
+	}), nil
 }
 
 // dispatcher makes the dispatcher of one tenant.

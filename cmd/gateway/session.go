@@ -31,6 +31,7 @@ type session struct {
 	ingress     *ingress.Ingress
 	dispatchers []*bridge.Dispatcher
 	tellers     *tellers
+	caller      *events.Caller
 	feed        *events.Feed
 	senders     http.Handler
 	operators   *console.Console
@@ -213,7 +214,7 @@ func (g *gateway) openBroker(ctx context.Context, again bool) (*broker.Broker, e
 // serve runs the session's parts until ctx ends, one of them fails or the store
 // breaks, and then stops them: senders first, dispatchers last.
 func (s *session) serve(ctx context.Context, f *front, up func()) error {
-	failed := make(chan error, len(s.dispatchers)+2)
+	failed := make(chan error, len(s.dispatchers)+4)
 	var doing, listening sync.WaitGroup
 	do, stopDoing := context.WithCancel(context.WithoutCancel(ctx))
 	listen, stopListening := context.WithCancel(context.WithoutCancel(ctx))
@@ -231,6 +232,7 @@ func (s *session) serve(ctx context.Context, f *front, up func()) error {
 	}
 	s.tellers.start()
 	start(&listening, "reload", func() error { return s.reload(listen) })
+	start(&listening, "callbacks", func() error { return s.caller.Run(listen) })
 	start(&listening, "console", func() error { return s.operators.Run(listen) })
 	start(&listening, "nats", func() error { return s.ingress.Listen(listen, s.broker.Edge()) })
 	f.current.Store(s)

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/qlikgateway/gateway/events"
 	"github.com/qlikgateway/gateway/events/broker"
 	"github.com/qlikgateway/gateway/ingress"
 )
@@ -25,9 +26,19 @@ func (r *reader) sources() []ingress.Source {
 		if w.NATS != nil {
 			source.NATS = r.subject(name, w.NATS)
 		}
+		if w.Callback != nil {
+			source.Callbacks = r.callbacks(*w.Callback, "sources", name, "callback")
+		}
 		sources = append(sources, source)
 	}
 	return sources
+}
+
+// callbacks are who may be called back.
+func (r *reader) callbacks(w writtenCallback, path ...string) events.Callbacks {
+	return events.Callbacks{
+		Hosts: w.Hosts, Secrets: r.signingKeys(w.Secret, child(path, "secret")), Allow: r.networks(w.Allow, child(path, "allow")),
+	}
 }
 
 // subject is where a source listens on NATS. Its queue group belongs to the

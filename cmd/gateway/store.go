@@ -34,6 +34,6 @@ func openStore(ctx context.Context, b *broker.Broker) (*store, error) {
 			In: names.In, Unmatched: names.Unmatched, InSubject: names.InSubject, UnmatchedSubject: names.UnmatchedSubject,
 		}),
 		dead:      events.NewDeadLetters(js, names.Dead, names.DeadSubject),
-		publisher: events.NewPublisher(js, events.PublisherConfig{Subject: names.OutSubject}),
+		publisher: events.NewPublisher(js, events.PublisherConfig{Subject: names.OutSubject, CallbackSubject: names.CallbackSubject}),
 	}, nil
 }

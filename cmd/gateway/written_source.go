@@ -16,6 +16,14 @@ type writtenSource struct {
 	Rate    string        `json:"rate"`
 	Origins []string      `json:"origins"`
 	Tenant  string        `json:"tenant"`
+
+	Callback *writtenCallback `json:"callback"`
+}
+
+type writtenCallback struct {
+	Hosts  []string `json:"hosts"`
+	Secret secrets  `json:"secret"`
+	Allow  []string `json:"allow"`
 }
 
 type writtenNATS struct {

@@ -61,13 +61,7 @@ func (r *reader) subscription(w writtenSubscription, path []string) events.Subsc
 		Timeout:      r.duration(w.Timeout, child(path, "timeout")...),
 		DisableAfter: r.duration(w.DisableAfter, child(path, "disable_after")...),
 	}
-	for i, text := range w.Allow {
-		network, err := events.ParseNetwork(text)
-		if err != nil {
-			r.report(err.Error(), child(child(path, "allow"), strconv.Itoa(i))...)
-		}
-		s.Allow = append(s.Allow, network)
-	}
+	s.Allow = r.networks(w.Allow, child(path, "allow"))
 	s.URL = r.subscriptionURL(w.URL, s.Allow, child(path, "url"))
 	s.Secrets = r.signingSecrets(w, path)
 	if w.When != "" {
@@ -103,10 +97,28 @@ func (r *reader) signingSecrets(w writtenSubscription, path []string) []string {
 	if len(w.Secret) == 0 && w.Format != string(events.ModeSlack) && w.Format != string(events.ModeTeams) {
 		r.report("is missing: by its signature the receiver knows that a delivery is ours", child(path, "secret")...)
 	}
+	return r.signingKeys(w.Secret, child(path, "secret"))
+}
+
+// networks reads what may be called besides the public internet.
+func (r *reader) networks(texts []string, path []string) []netip.Prefix {
+	var networks []netip.Prefix
+	for i, text := range texts {
+		network, err := events.ParseNetwork(text)
+		if err != nil {
+			r.report(err.Error(), child(path, strconv.Itoa(i))...)
+		}
+		networks = append(networks, network)
+	}
+	return networks
+}
+
+// signingKeys resolves secrets that deliveries are signed with.
+func (r *reader) signingKeys(list secrets, path []string) []string {
 	var values []string
-	for i, one := range w.Secret {
-		at := child(path, "secret")
-		if len(w.Secret) > 1 {
+	for i, one := range list {
+		at := path
+		if len(list) > 1 {
 			at = child(at, strconv.Itoa(i))
 		}
 		value := r.secret(one, at...)

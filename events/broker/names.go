@@ -12,12 +12,14 @@ type Names struct {
 	Unmatched string // stream of accepted events that no rule matched
 	Out       string // stream of outcomes
 	Dead      string // stream of what could not be decoded, planned or carried out
+	Callbacks string // stream of who is to be told of the end of a run
 	Ledger    string // key-value bucket of runs, epochs and cursors
 	Leases    string // key-value bucket, in memory, of who is active for a tenant
 
 	InSubject        string // In stores <InSubject>.<tenant>.<source>
 	UnmatchedSubject string // Unmatched stores <UnmatchedSubject>.<source>
 	DeadSubject      string // Dead stores <DeadSubject>.<tenant>.<source>
+	CallbackSubject  string // Callbacks stores <CallbackSubject>.<tenant>.<source>
 	OutSubject       string // the publisher writes <OutSubject>.<tenant>.<noun>.<participle>.<key>
 	EventSubject     string // and Out stores and republishes it as <EventSubject>.<tenant>...
 	Queue            string // queue group of the ingress of all replicas, or the beginning of several: <Queue>.<source>
@@ -36,12 +38,14 @@ func NamesFor(prefix string) Names {
 		Unmatched: prefix + "_UNMATCHED",
 		Out:       prefix + "_OUT",
 		Dead:      prefix + "_DEAD",
+		Callbacks: prefix + "_CALLBACKS",
 		Ledger:    prefix + "_LEDGER",
 		Leases:    prefix + "_LEASES",
 
 		InSubject:        root + ".in",
 		UnmatchedSubject: root + ".unmatched",
 		DeadSubject:      root + ".dead",
+		CallbackSubject:  root + ".callbacks",
 		OutSubject:       root + ".out",
 		EventSubject:     "qlik.events",
 		Queue:            root,

@@ -21,6 +21,7 @@ const (
 	unmatchedAge = 7 * 24 * time.Hour
 	outAge       = 7 * 24 * time.Hour
 	deadAge      = 30 * 24 * time.Hour
+	callbackAge  = 3 * 24 * time.Hour // they are given up before
 
 	// markerAge is how long a removed key leaves a marker. More would raise the
 	// time to live of every key to it.
@@ -58,12 +59,16 @@ func streams(names Names, replicas int, journal int64) []jetstream.StreamConfig 
 	dead := kept(names.Dead, names.DeadSubject, deadAge)
 	dead.Description = "what could not be decoded, planned or carried out"
 
+	callbacks := kept(names.Callbacks, names.CallbackSubject, callbackAge)
+	callbacks.Description = "who is to be told of the end of a run"
+	callbacks.Retention = jetstream.WorkQueuePolicy
+
 	ledger := bucket(names.Ledger, jetstream.FileStorage, replicas)
 	ledger.Description = "runs, epochs and cursors"
 	ledger.AllowAtomicPublish = true
 	leases := bucket(names.Leases, jetstream.MemoryStorage, replicas)
 	leases.Description = "who is active for which tenant"
-	return []jetstream.StreamConfig{in, unmatched, out, dead, ledger, leases}
+	return []jetstream.StreamConfig{in, unmatched, out, dead, callbacks, ledger, leases}
 }
 
 // bucket describes the stream under a key-value bucket. It is made here and not
