@@ -24,8 +24,8 @@ import (
 // takeOverWithin is twice a lease's time to live.
 const takeOverWithin = 20 * time.Second
 
-// handOverWithin is less than a lease's time to live: one that stops gives it up.
-const handOverWithin = 9 * time.Second
+// handOverWithin is what a stop may wait for calls under way, and a look at the lease.
+const handOverWithin = 15 * time.Second
 
 // TestReplicasTakeOver runs three real gateways on a NATS cluster of three, kills
 // the one that works, stops the next one for longer than its lease, and takes a

@@ -16,6 +16,7 @@ const longestHint = 1000
 // with the reason.
 type DeadLetters struct {
 	js      jetstream.JetStream
+	writer  *writer
 	stream  string
 	subject string
 }
@@ -23,7 +24,7 @@ type DeadLetters struct {
 // NewDeadLetters returns the dead letters of an existing stream, under
 // <subject>.<tenant>.<source>; see broker.Names.
 func NewDeadLetters(js jetstream.JetStream, stream, subject string) *DeadLetters {
-	return &DeadLetters{js: js, stream: stream, subject: subject}
+	return &DeadLetters{js: js, writer: &writer{js: js}, stream: stream, subject: subject}
 }
 
 // A Burial says why an event is a dead letter.
@@ -60,6 +61,6 @@ func (d *DeadLetters) Put(ctx context.Context, entry Entry, why Burial) error {
 	}
 	id := digest("dead", strconv.FormatUint(entry.Sequence, 10), entry.Header.Get(jetstream.MsgIDHeader), why.Rule)
 	msg.Header.Set(jetstream.MsgIDHeader, id)
-	_, err := d.js.PublishMsg(ctx, msg)
+	_, err := d.writer.publish(ctx, msg)
 	return classify("store dead letter", err)
 }

@@ -34,6 +34,7 @@ const (
 	codeMessageTooLarge       jetstream.ErrorCode = 10054
 	codeStoreFailed           jetstream.ErrorCode = 10077
 	codeHeaderTooLarge        jetstream.ErrorCode = 10097
+	codeInProcess             jetstream.ErrorCode = 10158
 	codeDuplicateInBatch      jetstream.ErrorCode = 10201
 	codeTooManyBatches        jetstream.ErrorCode = 10210
 )

@@ -22,13 +22,14 @@ type JournalConfig struct {
 // A Journal keeps accepted events in the order in which they came, until every
 // tenant whose rules they matched has taken them up.
 type Journal struct {
-	js  jetstream.JetStream
-	cfg JournalConfig
+	js     jetstream.JetStream
+	cfg    JournalConfig
+	writer *writer
 }
 
 // NewJournal returns the journal on existing streams.
 func NewJournal(js jetstream.JetStream, cfg JournalConfig) *Journal {
-	return &Journal{js: js, cfg: cfg}
+	return &Journal{js: js, cfg: cfg, writer: &writer{js: js}}
 }
 
 // A Target is a tenant with those of its rules that an event matched.
@@ -70,7 +71,7 @@ func (j *Journal) Append(ctx context.Context, a Arrival, targets []Target, revis
 func (j *Journal) store(ctx context.Context, msgs []*nats.Msg) (Receipt, error) {
 	if len(msgs) > 1 && len(msgs) <= largestBatch {
 		_, err := jetstreamext.PublishMsgBatch(ctx, j.js, msgs)
-		if err == nil || !hasCode(err, codeDuplicateInBatch, codeTooManyBatches) {
+		if err == nil || !hasCode(err, codeDuplicateInBatch, codeTooManyBatches, codeInProcess) {
 			return Receipt{}, err
 		}
 	}
@@ -79,7 +80,7 @@ func (j *Journal) store(ctx context.Context, msgs []*nats.Msg) (Receipt, error) 
 		for _, header := range []string{jetstreamext.BatchIDHeader, jetstreamext.BatchSeqHeader, jetstreamext.BatchCommitHeader} {
 			msg.Header.Del(header)
 		}
-		ack, err := j.js.PublishMsg(ctx, msg)
+		ack, err := j.writer.publish(ctx, msg)
 		if err != nil {
 			return Receipt{}, err
 		}

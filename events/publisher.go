@@ -26,8 +26,9 @@ type PublisherConfig struct {
 
 // A Publisher tells outcomes.
 type Publisher struct {
-	js  jetstream.JetStream
-	cfg PublisherConfig
+	js     jetstream.JetStream
+	cfg    PublisherConfig
+	writer *writer
 }
 
 // NewPublisher returns a publisher to an existing stream.
@@ -35,7 +36,7 @@ func NewPublisher(js jetstream.JetStream, cfg PublisherConfig) *Publisher {
 	if cfg.Source == "" {
 		cfg.Source = "/qlikgateway"
 	}
-	return &Publisher{js: js, cfg: cfg}
+	return &Publisher{js: js, cfg: cfg, writer: &writer{js: js}}
 }
 
 // Publish tells outcomes in their order and returns when the broker has stored
@@ -62,7 +63,12 @@ func (p *Publisher) Publish(ctx context.Context, outcomes ...Outcome) error {
 		select {
 		case <-ack.Ok():
 		case err := <-ack.Err():
-			errs = append(errs, classify("publish outcome "+outcomes[i].ID, err))
+			if hasCode(err, codeInProcess) {
+				_, err = p.writer.publish(ctx, ack.Msg())
+			}
+			if err != nil {
+				errs = append(errs, classify("publish outcome "+outcomes[i].ID, err))
+			}
 		case <-ctx.Done():
 			return errors.Join(append(errs, classify("publish outcome "+outcomes[i].ID, ctx.Err()))...)
 		}

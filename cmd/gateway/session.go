@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/rs/zerolog"
 	"golang.org/x/net/netutil"
 
@@ -131,7 +133,7 @@ func (f *front) serveSenders() error {
 }
 
 // run works until ctx ends, and then stops in the order in which nothing is lost:
-// listeners first, then calls under way, then the broker. up is told where the
+// listeners and calls under way first, then the broker. up is told where the
 // gateway can be reached once it takes events.
 func (g *gateway) run(ctx context.Context, up func(addresses)) error {
 	f, err := g.openFront()
@@ -151,7 +153,7 @@ func (g *gateway) run(ctx context.Context, up func(addresses)) error {
 	}()
 	for again := false; ; again = true {
 		err = g.work(ctx, f, again, up)
-		if !errors.Is(err, errStore) || ctx.Err() != nil {
+		if !(errors.Is(err, errStore) || g.away(err)) || ctx.Err() != nil {
 			break
 		}
 		up = func(addresses) {} // it was told
@@ -194,6 +196,14 @@ func (g *gateway) work(ctx context.Context, f *front, again bool, up func(addres
 	})
 }
 
+// away reports whether an external broker was not able to answer for the moment,
+// as a cluster that is electing a leader is not.
+func (g *gateway) away(err error) bool {
+	var refused *jetstream.APIError
+	return g.cfg.Broker.URL != "" && (errors.Is(err, events.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) ||
+		errors.Is(err, nats.ErrTimeout) || errors.As(err, &refused) && refused.Code == http.StatusServiceUnavailable)
+}
+
 // openBroker opens the broker. One that may come up later, because it is external
 // or its disk was full, is tried again until it is there or ctx ends.
 func (g *gateway) openBroker(ctx context.Context, again bool) (*broker.Broker, error) {
@@ -212,7 +222,7 @@ func (g *gateway) openBroker(ctx context.Context, again bool) (*broker.Broker, e
 }
 
 // serve runs the session's parts until ctx ends, one of them fails or the store
-// breaks, and then stops them: senders first, dispatchers last.
+// breaks, and then stops them: what tells outcomes last.
 func (s *session) serve(ctx context.Context, f *front, up func()) error {
 	failed := make(chan error, len(s.dispatchers)+4)
 	var doing, listening sync.WaitGroup
@@ -244,6 +254,7 @@ func (s *session) serve(ctx context.Context, f *front, up func()) error {
 		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopListener)
 		defer cancel()
 		s.stopping.Store(true)
+		stopDoing() // another replica need not wait for our senders
 		s.feed.Close()
 		err = f.senders.Shutdown(bounded)
 	case <-s.broker.Broken():
