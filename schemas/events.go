@@ -11,7 +11,10 @@ import (
 var events embed.FS
 
 // eventBase begins the $id of the JSON Schema of an event's data.
-const eventBase = "https://qlikgateway.io/schemas/events/v1/"
+const (
+	site      = "https://qlikgateway.io"
+	eventBase = site + Path + "events/v1/"
+)
 
 // EventID returns the $id of a JSON Schema of Events, which is the CloudEvents
 // attribute dataschema of the events it describes.

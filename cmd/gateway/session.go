@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,6 +21,7 @@ import (
 	"github.com/qlikgateway/gateway/events"
 	"github.com/qlikgateway/gateway/events/broker"
 	"github.com/qlikgateway/gateway/ingress"
+	"github.com/qlikgateway/gateway/schemas"
 )
 
 // errStore ends a session whose store takes no more writes, such as after a full
@@ -68,7 +70,7 @@ func (g *gateway) openFront() (*front, error) {
 		return nil, errors.Join(fmt.Errorf("listen for operators (console.addr): %w", err), f.public.Close())
 	}
 	f.public = netutil.LimitListener(f.public, maxConnections)
-	f.senders = ingress.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	f.senders = ingress.NewServer(withSchemas(func(w http.ResponseWriter, r *http.Request) {
 		if s := f.current.Load(); s != nil {
 			s.senders.ServeHTTP(w, r)
 			return
@@ -83,7 +85,7 @@ func (g *gateway) openFront() (*front, error) {
 	if f.certificate = g.certificate; f.certificate != nil {
 		f.senders.TLSConfig = f.certificate.config()
 	}
-	f.operators = &http.Server{ReadHeaderTimeout: ingress.ReadHeaderTimeout, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	f.operators = &http.Server{ReadHeaderTimeout: ingress.ReadHeaderTimeout, Handler: withSchemas(func(w http.ResponseWriter, r *http.Request) {
 		switch s := f.current.Load(); {
 		case s != nil:
 			s.operators.ServeHTTP(w, r)
@@ -97,6 +99,18 @@ func (g *gateway) openFront() (*front, error) {
 	f.operators.BaseContext = func(net.Listener) context.Context { return asking }
 	f.operators.RegisterOnShutdown(hangUp)
 	return f, nil
+}
+
+// withSchemas serves the schemas of events beside what else a listener has.
+func withSchemas(other http.HandlerFunc) http.Handler {
+	promised := schemas.Handler()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, schemas.Path) {
+			promised.ServeHTTP(w, r)
+			return
+		}
+		other(w, r)
+	})
 }
 
 // closed answers while there is no session.
