@@ -156,8 +156,10 @@ func (w *world) step() {
 		w.tenant.somebody(w.plans[w.IntN(len(w.plans))].Steps[0].Args.App)
 	case n < 37:
 		w.push()
-	case n < 39:
+	case n < 38:
 		w.ask()
+	case n < 39:
+		w.askToPause()
 	default:
 		if len(w.old) < 2 {
 			w.displace()

@@ -39,7 +39,7 @@ const (
 // A Ledger keeps every run, one key each, and lets only one writer win.
 //
 // Keys: active.<tenant>.<run>, ended.<tenant>.<run>, epoch.<tenant>,
-// app.<tenant>.<app>, calls.<tenant>, cursor.<tenant>, state.<tenant>.{outbox,foreign}, revision.<digest>.
+// app.<tenant>.<app>, calls.<tenant>, cursor.<tenant>, state.<tenant>.{outbox,foreign,pauses}, revision.<digest>.
 type Ledger struct {
 	js     jetstream.JetStream
 	kv     jetstream.KeyValue
@@ -139,6 +139,38 @@ func (t *Tenure) Load(ctx context.Context, endedSince time.Time) (Snapshot, erro
 	return held, err
 }
 
+// What a tenant's state in the ledger is of: the last token of its key.
+const (
+	stateOutbox  = "outbox"
+	stateForeign = "foreign"
+	statePauses  = "pauses"
+)
+
+// takeState takes in a tenant's state; what a newer gateway keeps is left alone.
+func (s *Snapshot) takeState(what string, value []byte) error {
+	into := map[string]any{stateOutbox: &s.Outbox, stateForeign: &s.Foreign, statePauses: &s.Pauses}[what]
+	if into == nil {
+		return nil
+	}
+	return json.Unmarshal(value, into)
+}
+
+// Pauses returns the pauses in force of a tenant, as they are written.
+func (l *Ledger) Pauses(ctx context.Context, tenant string) ([]Pause, error) {
+	entry, err := l.kv.Get(ctx, "state."+tenant+"."+statePauses)
+	if errors.Is(err, jetstream.ErrKeyNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read pauses of %s: %w", tenant, err)
+	}
+	var held Snapshot
+	if err := held.takeState(statePauses, entry.Value()); err != nil {
+		return nil, fmt.Errorf("decode pauses of %s: %w", tenant, err)
+	}
+	return held.Pauses, nil
+}
+
 func (s *Snapshot) take(key string, value []byte) error {
 	var err error
 	switch kind, _, _ := strings.Cut(key, "."); kind {
@@ -158,11 +190,8 @@ func (s *Snapshot) take(key string, value []byte) error {
 		s.Apps = append(s.Apps, record)
 	case "calls":
 		err = json.Unmarshal(value, &s.Blocks)
-	case "state": // state.<tenant>.<what>
-		into := map[string]any{"outbox": &s.Outbox, "foreign": &s.Foreign}[key[strings.LastIndexByte(key, '.')+1:]]
-		if into != nil {
-			err = json.Unmarshal(value, into)
-		}
+	case "state":
+		err = s.takeState(key[strings.LastIndexByte(key, '.')+1:], value)
 	}
 	if err != nil {
 		return fmt.Errorf("decode %s: %w", key, err)

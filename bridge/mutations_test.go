@@ -20,12 +20,16 @@ const (
 	believesFailures          // I9: a reload that failed counts as done
 	noFence                   // a displaced dispatcher may write
 	callsLate                 // a worker calls however late
+	forgetsPauses             // pauses are lost with a crash
 )
 
 // corrupt breaks what a take-over loads.
 func (m mutation) corrupt(held *Snapshot) {
-	if m == forgetsCalls {
+	switch m {
+	case forgetsCalls:
 		held.Recent = nil
+	case forgetsPauses:
+		held.Pauses = nil
 	}
 	if m == forgetsReads {
 		held.Blocks = nil
@@ -68,6 +72,7 @@ func TestEveryBrokenPromiseIsCaught(t *testing.T) {
 		"a failed reload counts as done":    {believesFailures, []string{"I9"}},
 		"there is no fence":                 {noFence, []string{"I1", "I2", "I3", "I5"}},
 		"a worker calls however late":       {callsLate, []string{"I2", "I3", "I4"}},
+		"pauses are lost":                   {forgetsPauses, []string{"pause", "I7"}},
 		"the policy forgets what was tried": {forgetsTries, []string{"I6"}},
 	} {
 		t.Run(name, func(t *testing.T) {

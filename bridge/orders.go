@@ -17,6 +17,8 @@ type Op string
 const (
 	OpResolve Op = "resolve" // say how a held run's unknown step ended
 	OpCancel  Op = "cancel"  // stop a run for good
+	OpPause   Op = "pause"   // let nothing begin, or hold the breaker open
+	OpResume  Op = "resume"  // end a pause
 )
 
 // An Order is what an operator asks of a tenant's dispatcher, whichever replica it
@@ -27,6 +29,8 @@ type Order struct {
 	As  string `json:"as,omitempty"`  // resolve: succeeded, failed or retry
 	App string `json:"app,omitempty"` // resolve as succeeded: the app that the step made
 	By  string `json:"by,omitempty"`  // who asks, for the log
+
+	Pause *Pause `json:"pause,omitempty"` // pause, resume: of what
 }
 
 // ErrRefused is wrapped by the error of an order that does not fit how things stand.
@@ -153,6 +157,8 @@ func (s *Scheduler) obey(now time.Time, order Order) error {
 		return s.Resolve(now, order.Run, order.As, order.App)
 	case OpCancel:
 		return s.Cancel(now, order.Run)
+	case OpPause, OpResume:
+		return s.obeyPause(now, order)
 	}
 	return fmt.Errorf("%w: this gateway does not know the order %q", ErrRefused, order.Op)
 }

@@ -15,7 +15,7 @@ func (s *Scheduler) consider(t *task, now time.Time) {
 		s.wakes.remove(t)
 		return
 	}
-	if s.lapse(t, now) {
+	if s.lapse(t, now) || s.park(t, now) {
 		return
 	}
 	if t.overdue(now) {

@@ -44,6 +44,11 @@ type Run struct {
 	// Of a join:
 	Parts map[string]uint64 `json:"parts,omitempty"` // the newest event of each part that came, by journal sequence
 	Bound bool              `json:"bound,omitempty"` // the arguments that its events decide are made
+
+	// Of a run that a pause keeps, or kept, from going on:
+	PausedAt  time.Time     `json:"paused_at,omitzero"`   // since when; zero = nothing keeps it
+	PausedBy  string        `json:"paused_by,omitempty"`  // what is paused, and why
+	PausedFor time.Duration `json:"paused_for,omitempty"` // in all, before that: its deadline is so much later
 }
 
 // A StepRecord says where one step of a run stands.
@@ -125,7 +130,7 @@ func (r *Run) current() int {
 }
 
 // deadline is when the run expires.
-func (r *Run) deadline() time.Time { return r.Opened.Add(r.Plan.Deadline) }
+func (r *Run) deadline() time.Time { return r.Opened.Add(r.Plan.Deadline + r.PausedFor) }
 
 // full says whether no further event may join the run.
 func (r *Run) full() bool { return r.Causes.Count >= maxCauses || len(r.Callbacks) >= maxCallbacks }

@@ -27,6 +27,8 @@ type Change struct {
 
 	Foreign []Foreign
 	Look    bool // Foreign holds the foreign reloads that wait, to be written
+	Pauses  []Pause
+	Paused  bool // Pauses holds the pauses in force, to be written
 }
 
 // mostInPart is how many records one atomic batch holds. The server takes 1000
@@ -147,10 +149,13 @@ func (t *Tenure) messages(change Change) ([]*nats.Msg, error) {
 		err = errors.Join(err, put("calls."+t.tenant, change.Blocks, 0))
 	}
 	if change.Tell {
-		err = errors.Join(err, put("state."+t.tenant+".outbox", change.Outbox, 0))
+		err = errors.Join(err, put("state."+t.tenant+"."+stateOutbox, change.Outbox, 0))
+	}
+	if change.Paused {
+		err = errors.Join(err, put("state."+t.tenant+"."+statePauses, change.Pauses, 0))
 	}
 	if change.Look {
-		err = errors.Join(err, put("state."+t.tenant+".foreign", change.Foreign, 0))
+		err = errors.Join(err, put("state."+t.tenant+"."+stateForeign, change.Foreign, 0))
 	}
 	if err == nil && len(out) > 0 {
 		out[0].Header.Set("Nats-Expected-Last-Subject-Sequence", strconv.FormatUint(t.epoch, 10))

@@ -2,8 +2,6 @@ package bridge
 
 import (
 	"container/heap"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/qlikgateway/gateway/events"
@@ -27,6 +25,8 @@ type Scheduler struct {
 	resolves queue
 	wakes    wakes
 	gate     gate
+	pauses   map[paused]Pause
+	repaused bool // pauses changed
 	caughtUp bool
 	cursor   uint64
 	touched  []*task
@@ -76,6 +76,7 @@ type Snapshot struct {
 	Outbox []events.Outcome
 	Apps   []AppRecord
 	Blocks []Block
+	Pauses []Pause
 	Cursor uint64
 
 	Foreign []Foreign
@@ -98,8 +99,9 @@ func NewScheduler(names Names, limits Limits, senses Senses, now time.Time, held
 		admitted: map[string]uint64{}, reloads: map[string]*task{},
 		ours: newMemory(mostRemembered), pushed: newMemory(mostRemembered),
 		apps: map[string]*AppRecord{}, learned: map[string]bool{}, left: map[qlik.Class]int{},
-		foreign: newForeigners(held.Foreign),
+		foreign: newForeigners(held.Foreign), pauses: map[paused]Pause{},
 	}
+	s.adoptPauses(held.Pauses)
 	for _, record := range held.Apps {
 		s.apps[record.App] = &record
 	}
@@ -128,24 +130,23 @@ func (s *Scheduler) CaughtUp(now time.Time) {
 		return
 	}
 	s.caughtUp = true
-	for _, id := range slices.Sorted(maps.Keys(s.tasks)) {
-		s.consider(s.tasks[id], now)
-	}
+	s.considerAll(now)
 }
 
 // Next returns the command to carry out now, or the time to ask again; the zero
 // time means that only an answer or an event can change anything. It does no I/O
 // and never blocks.
 func (s *Scheduler) Next(now time.Time) (Command, time.Time) {
+	lift := s.lift(now)
 	for len(s.wakes) > 0 && !s.wakes[0].wake.After(now) {
 		s.consider(s.wakes[0], now)
 	}
 	if len(s.resolves) > 0 {
 		return s.issue(heap.Pop(&s.resolves).(*task), now), now
 	}
-	var again time.Time
+	again := lift
 	if len(s.wakes) > 0 {
-		again = s.wakes[0].wake
+		again = earlier(again, s.wakes[0].wake)
 	}
 	if s.gate.closed {
 		return s.probe(now, again)

@@ -103,12 +103,17 @@ func subjectOf(step int, key string) string {
 
 // tellTenant puts what happened to the tenant as a whole into its outbox.
 func (s *Scheduler) tellTenant(kind string, now time.Time, g gate, cause Verdict) {
+	s.tell(events.Head{Type: kind, Subject: "tenants/" + s.names.Tenant, Time: now},
+		events.TenantData{Tenant: s.names.Tenant, Reason: cause.Reason, Error: cause.Text, Since: g.since, Probe: g.at})
+}
+
+// tell puts what is no run's into the tenant's outbox, under an id of its own.
+func (s *Scheduler) tell(head events.Head, data any) {
 	s.told++
 	s.unsaved = true
-	s.outbox = append(s.outbox, must(events.NewOutcome(events.Head{
-		ID:   fmt.Sprintf("%s/%d/%d/%s", s.names.Tenant, s.names.Epoch, s.told, strings.TrimPrefix(kind, events.TypePrefix)),
-		Type: kind, Tenant: s.names.Tenant, Subject: "tenants/" + s.names.Tenant, Time: now,
-	}, events.TenantData{Tenant: s.names.Tenant, Reason: cause.Reason, Error: cause.Text, Since: g.since, Probe: g.at})))
+	head.ID = fmt.Sprintf("%s/%d/%d/%s", s.names.Tenant, s.names.Epoch, s.told, strings.TrimPrefix(head.Type, events.TypePrefix))
+	head.Tenant = s.names.Tenant
+	s.outbox = append(s.outbox, must(events.NewOutcome(head, data)))
 }
 
 // TenantOutbox returns what is to be told of the tenant as a whole, and whether it

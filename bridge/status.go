@@ -27,6 +27,7 @@ type Status struct {
 	Waits   map[Wait]int  `json:"waits"`  // what the open runs are doing or waiting for
 	Parked  []Parked      `json:"parked"` // the oldest of those that wait
 	Cursor  uint64        `json:"cursor"` // journal position up to which every event is admitted
+	Pauses  []Pause       `json:"pauses"` // in force
 }
 
 // A BreakerStatus says whether calls to the tenant are let through.
@@ -34,6 +35,7 @@ type BreakerStatus struct {
 	State   string    `json:"state"` // closed, open (Qlik does not answer) or held (Qlik refuses us)
 	Since   time.Time `json:"since,omitzero"`
 	ProbeAt time.Time `json:"probe_at,omitzero"` // when the tenant is asked again
+	Hold    *Pause    `json:"hold,omitempty"`    // an operator holds it open
 }
 
 // A QuotaStatus is how much of one quota is used.
@@ -55,6 +57,7 @@ const (
 	WaitParts   Wait = "parts"       // parts of its join have not come
 	WaitBreaker Wait = "breaker"     // the tenant does not answer
 	WaitHeld    Wait = "tenant_held" // the tenant refuses us
+	WaitPause   Wait = "paused"      // an operator paused its tenant, app or rule
 	WaitApp     Wait = "app_busy"    // another run has the app
 	WaitQuota   Wait = "quota"       // Qlik's quota or its turn
 	WaitRetry   Wait = "retry"       // until its next try
@@ -73,7 +76,7 @@ type Parked struct {
 	Since time.Time `json:"since"`           // journal time of its first cause
 	Until time.Time `json:"until,omitzero"`  // when it is looked at again at the latest, where that is known
 	Other string    `json:"other,omitempty"` // the run that has the app
-	Cause string    `json:"cause,omitempty"` // why it is to be tried again
+	Cause string    `json:"cause,omitempty"` // why it is to be tried again, or what is paused and why
 
 	Missing []string `json:"missing,omitempty"` // the parts that have not come
 }
@@ -94,7 +97,11 @@ func (d *Desk) Status(ctx context.Context, tenant string) (Status, error) {
 
 // Status returns how the scheduler stands. It changes nothing.
 func (s *Scheduler) Status(now time.Time) Status {
-	status := Status{At: now, Breaker: s.gate.status(), Cursor: s.cursor, Waits: map[Wait]int{}, Parked: []Parked{}}
+	status := Status{At: now, Breaker: s.gate.status(), Cursor: s.cursor, Waits: map[Wait]int{}, Parked: []Parked{}, Pauses: []Pause{}}
+	status.Pauses = append(status.Pauses, s.Pauses()...)
+	if p, held := s.pauses[paused{of: PauseBreaker}]; held {
+		status.Breaker.Hold = &p
+	}
 	for _, class := range []qlik.Class{qlik.ClassReload, qlik.ClassWrite, qlik.ClassRead} {
 		status.Quota = append(status.Quota, s.quota[class].status(class, now))
 	}
@@ -136,6 +143,11 @@ func (s *Scheduler) parked(t *task, now time.Time) Parked {
 		p.Wait, p.Until = WaitPerson, t.limit()
 	case t.out:
 		p.Wait = DoingCall
+	case !t.run.PausedAt.IsZero():
+		p.Wait, p.Cause = WaitPause, t.run.PausedBy
+		if pause, still := s.pauseOf(t); still {
+			p.Until = pause.Until
+		}
 	case step.State == StepSubmitted:
 		p.Wait = DoingReload
 	case t.run.short() && t.queue == nil:
@@ -171,6 +183,8 @@ func (s *Scheduler) holderBefore(t *task) *task {
 
 func (g gate) status() BreakerStatus {
 	switch {
+	case g.manual:
+		return BreakerStatus{State: "open", Since: g.since}
 	case g.held:
 		return BreakerStatus{State: "held", Since: g.since, ProbeAt: g.at}
 	case g.closed:

@@ -92,6 +92,7 @@ func (t *term) carryOut(work context.Context, commands []Command) error {
 	change := Change{Active: t.scheduler.Touched(), Cursor: t.moved(), Blocks: t.scheduler.SetAside()}
 	change.Outbox, change.Tell = t.scheduler.TenantOutbox()
 	change.Foreign, change.Look = t.scheduler.Foreigners()
+	change.Pauses, change.Paused = t.scheduler.PausesChanged()
 	if err := t.save(work, change); err != nil {
 		return err
 	}

@@ -42,7 +42,7 @@ func (tl *timeline) boot(held Snapshot) {
 // first.
 func (tl *timeline) restart() {
 	tl.t.Helper()
-	held := Snapshot{Cursor: tl.s.Cursor(), Blocks: slices.Clone(tl.s.blocks)}
+	held := Snapshot{Cursor: tl.s.Cursor(), Blocks: slices.Clone(tl.s.blocks), Pauses: tl.s.Pauses()}
 	for _, app := range slices.Sorted(maps.Keys(tl.apps)) {
 		held.Apps = append(held.Apps, tl.apps[app])
 	}

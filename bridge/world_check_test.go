@@ -22,7 +22,7 @@ func (w *world) invariants() {
 				w.violated("I6", "step %d of run %s was tried %d times, its policy allows %d", i, id, counted, run.Plan.Retry.Attempts)
 			}
 		}
-		if !task.out && task.wakeI < 0 {
+		if !task.out && task.wakeI < 0 && !w.pausedTask(task) {
 			w.violated("I6", "run %s in %s has no next wake-up", id, run.State)
 		}
 	}
@@ -57,6 +57,10 @@ func (w *world) offered(app string) bool {
 func (w *world) settle() {
 	w.calm = true
 	w.tenant.down, w.tenant.locked = false, false
+	for _, p := range w.live.s.Pauses() {
+		_ = w.live.s.Resume(w.live.now(), p.Of, p.Name)
+	}
+	w.live.pump()
 	for _, p := range slices.Clone(w.old) {
 		p.pump()
 	}

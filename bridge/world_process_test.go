@@ -79,7 +79,8 @@ func (p *process) pump() {
 		change := Change{Active: p.s.Touched(), Cursor: p.s.Cursor(), Blocks: p.s.SetAside()}
 		change.Outbox, change.Tell = p.s.TenantOutbox()
 		change.Foreign, change.Look = p.s.Foreigners()
-		if len(commands) == 0 && len(change.Active) == 0 && !change.Tell && !change.Look {
+		change.Pauses, change.Paused = p.s.PausesChanged()
+		if len(commands) == 0 && len(change.Active) == 0 && !change.Tell && !change.Look && !change.Paused {
 			if p.read == len(p.w.journal) {
 				return
 			}
@@ -124,6 +125,7 @@ func (p *process) carryOut(commands []Command, change Change) bool {
 		return false
 	}
 	for _, command := range commands {
+		p.allowed(command)
 		p.flying = append(p.flying, &flight{command: command})
 	}
 	if change.Tell {

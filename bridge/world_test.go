@@ -36,6 +36,7 @@ type world struct {
 	apps    map[string]AppRecord
 	blocks  []Block
 	foreign []Foreign
+	pauses  []Pause
 
 	live    *process
 	old     []*process // displaced, and not yet aware of it
@@ -153,7 +154,7 @@ func (w *world) snapshot() Snapshot {
 	if w.chance(16) {
 		read = w.fromJSON
 	}
-	held := Snapshot{Cursor: w.cursor, Outbox: slices.Clone(w.outbox), Foreign: slices.Clone(w.foreign), Blocks: slices.Clone(w.blocks)}
+	held := Snapshot{Cursor: w.cursor, Outbox: slices.Clone(w.outbox), Foreign: slices.Clone(w.foreign), Blocks: slices.Clone(w.blocks), Pauses: slices.Clone(w.pauses)}
 	for _, id := range w.order {
 		held.Active = append(held.Active, read(w.active[id]))
 	}
@@ -234,6 +235,9 @@ func (w *world) save(p *process, change Change) bool {
 		w.apps[record.App] = record
 	}
 	w.cursor = max(w.cursor, change.Cursor)
+	if change.Paused {
+		w.pauses = slices.Clone(change.Pauses)
+	}
 	if change.Tell {
 		w.outbox = slices.Clone(change.Outbox)
 	}

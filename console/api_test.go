@@ -71,6 +71,12 @@ func TestAnswersAreAsTheDocumentPromises(t *testing.T) {
 		{"POST", "/api/v1/runs/" + open + "/resolve", `{"as": "retry"}`, 503}, // no dispatcher works here
 		{"POST", "/api/v1/runs/none/resolve", `{"as": "retry"}`, 404},
 		{"POST", "/api/v1/runs/" + open + "/cancel", `{}`, 503},
+		{"GET", "/api/v1/pauses", "", 200},
+		{"POST", "/api/v1/pauses", `{"rule": "refresh", "reason": "month-end"}`, 503},
+		{"POST", "/api/v1/pauses", `{"rule": "none"}`, 400},
+		{"POST", "/api/v1/pauses", `{"rule": "refresh", "app": "sales"}`, 400},
+		{"DELETE", "/api/v1/pauses/acme.rule.refresh", "", 404},
+		{"DELETE", "/api/v1/pauses/acme.breaker", "", 503},
 		{"GET", "/api/v1/events?type=succeeded", "", 200},
 		{"GET", "/api/v1/events?limit=501", "", 400},
 		{"GET", "/api/v1/tenants", "", 200},

@@ -130,6 +130,7 @@ func (c *Console) routeAPI(api *gin.RouterGroup) {
 	api.GET("/runs/:id", c.showRun)
 	api.POST("/runs/:id/resolve", append(change, c.resolveRun)...)
 	api.POST("/runs/:id/cancel", append(change, c.cancelRun)...)
+	c.routePauses(api, change...)
 	c.routeDead(api, change...)
 	c.routeSubscriptions(api, change...)
 	c.routeLevel(api, change...)

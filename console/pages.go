@@ -84,6 +84,9 @@ func (c *Console) routePages(site *gin.RouterGroup) {
 	inside.GET("/live/events", c.liveEvents)
 	inside.POST("/rules", sameOrigin, c.rulesPage)
 	inside.POST("/logout", sameOrigin, logout)
+	pauses := inside.Group("/pauses", c.admit(Operator), sameOrigin, c.audit)
+	pauses.POST("", c.pauseFromPage)
+	pauses.POST("/resume", c.resumeFromPage)
 	orders := inside.Group("/runs/:id", c.admit(Operator), sameOrigin, c.audit)
 	orders.POST("/cancel", c.cancelFromPage)
 	orders.POST("/resolve", c.resolveFromPage)
@@ -164,6 +167,13 @@ type tenantStatus struct {
 
 // statusPatience is how long a page waits for a dispatcher that may be gone.
 const statusPatience = 2 * time.Second
+
+// forget has the next page ask anew, after an order.
+func (s *statuses) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.known)
+}
 
 // status asks how a tenant's dispatcher stands, at most about once in a second.
 func (c *Console) status(ctx context.Context, tenant string) tenantStatus {

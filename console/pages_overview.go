@@ -34,6 +34,7 @@ type tenantView struct {
 	Holder string
 	Open   int
 	Parked []parkedView
+	Pauses []Pause
 }
 
 // A parkedView is a run that waits, and what for.
@@ -94,6 +95,9 @@ func (c *Console) tenantView(g *gin.Context, tenant Tenant, now time.Time) tenan
 	setup := c.Setup()
 	for _, parked := range status.Parked {
 		view.Parked = append(view.Parked, parkedView{parked, setup.app(parked.App)})
+	}
+	for _, p := range status.Pauses {
+		view.Pauses = append(view.Pauses, setup.pauseOf(tenant.Name, p))
 	}
 	reloads := 0
 	for _, quota := range status.Quota {

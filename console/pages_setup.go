@@ -191,11 +191,11 @@ func (c *Console) sourcesPage(g *gin.Context) {
 
 func (c *Console) tenantsPage(g *gin.Context) {
 	now := time.Now()
-	views := []tenantView{}
+	view := tenantsView{Pausable: c.Setup().pausable(), Spans: pauseSpans()}
 	for _, tenant := range c.Setup().Tenants {
-		views = append(views, c.tenantView(g, tenant, now))
+		view.Tenants = append(view.Tenants, c.tenantView(g, tenant, now))
 	}
-	c.show(g, "tenants.html", page{Title: "Tenants", At: "/tenants", Live: true, Own: views})
+	c.show(g, "tenants.html", page{Title: "Tenants", At: "/tenants", Live: true, Own: view})
 }
 
 // shortTypes lists the types of outcomes without what all of them begin with.

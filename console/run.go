@@ -27,6 +27,9 @@ type Run struct {
 	Causes  Causes        `json:"causes"`
 	Steps   []Step        `json:"steps"`
 
+	PausedSince time.Time `json:"paused_since,omitzero"` // a pause keeps it from going on
+	PausedBy    string    `json:"paused_by,omitempty"`   // what is paused, and why
+
 	// Of a join:
 	Parts   map[string]uint64 `json:"parts,omitempty"`   // the newest event of each part that came, by journal sequence
 	Missing []string          `json:"missing,omitempty"` // the parts that did not come, or not yet
@@ -71,6 +74,9 @@ func NewRun(run *bridge.Run) Run {
 		Causes: Causes{Count: run.Causes.Count, First: run.Causes.Head, Last: run.Causes.Tail},
 	}
 	view.Parts, view.Missing = run.Parts, run.Missing()
+	if !run.State.Ended() {
+		view.PausedSince, view.PausedBy = run.PausedAt, run.PausedBy
+	}
 	for i := range run.Steps {
 		plan, step := run.Plan.Steps[i], &run.Steps[i]
 		shown := Step{

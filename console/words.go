@@ -16,7 +16,8 @@ import (
 func words() template.FuncMap {
 	return template.FuncMap{
 		"ago": ago, "until": until, "took": took, "exact": exact, "stamp": stamp, "clock": clock, "look": look, "waits": waits,
-		"reason": reasonWords, "plural": plural, "sign": sign,
+		"pausesOf": func(list []Pause, may bool) pausesView { return pausesView{list, may} },
+		"reason":   reasonWords, "plural": plural, "sign": sign,
 		"pretty": func(body json.RawMessage) string { return pretty(body) },
 		"menu":   menu, "participle": participle, "mostTold": func() int { return mostTold },
 		"outcomes": func() []string { return []string{rules.OutcomeSucceeded, rules.OutcomeFailed, rules.OutcomeOther} },
@@ -96,7 +97,7 @@ func look(state any) string {
 		return "good"
 	case "failed", "expired", "open":
 		return "bad"
-	case "held", "unknown", "away":
+	case "held", "unknown", "away", "paused":
 		return "warn"
 	case "running", "calling", "submitted":
 		return "busy"
@@ -123,7 +124,7 @@ func sign(state any) string {
 func waits(wait bridge.Wait) string {
 	return map[bridge.Wait]string{
 		bridge.WaitGather: "gathers more triggers", bridge.WaitParts: "parts of its join", bridge.WaitBreaker: "Qlik does not answer",
-		bridge.WaitHeld: "Qlik refuses our credentials", bridge.WaitApp: "another run has the app",
+		bridge.WaitHeld: "Qlik refuses our credentials", bridge.WaitPause: "the end of a pause", bridge.WaitApp: "another run has the app",
 		bridge.WaitQuota: "its turn within Qlik's quota", bridge.WaitRetry: "its next try",
 		bridge.WaitPerson: "somebody's decision", bridge.DoingCall: "a call is under way",
 		bridge.DoingReload: "Qlik reloads the app", bridge.DoingEnd: "its outcome is being told",

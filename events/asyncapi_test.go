@@ -66,7 +66,7 @@ func asyncAPI(t *testing.T) string {
 func parametersText() map[string]any {
 	parameters := map[string]any{}
 	for name, text := range map[string]string{
-		"tenant": "Name of the Qlik tenant, as configured.", "app": "Id of the app.", "run": "Id of the run.",
+		"tenant": "Name of the Qlik tenant, as configured.", "app": "Id of the app.", "rule": "Name of the rule, as configured.", "run": "Id of the run.",
 		"subscription": "Name of the subscription, as configured.",
 	} {
 		parameters[name] = map[string]any{"description": text}

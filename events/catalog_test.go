@@ -131,11 +131,16 @@ func exampleEvent(t *testing.T, kind events.Kind) cloudevents.Event {
 	switch kind.Key {
 	case "run":
 		o.Subject, o.Key = "runs/r1", "r1"
+	case "rule":
+		o.Subject, o.Key = "rules/refresh", "refresh"
 	case "subscription":
 		o.Subject, o.Key = "subscriptions/alerts", "alerts"
 		o.Tenant, o.Rule, o.CausationID, o.CorrelationID, o.TraceParent = "", "", "", "", ""
 	case "":
 		o.Subject, o.Key, o.Rule = "", "", ""
+	}
+	if kind.Schema == "pause" {
+		o.CausationID, o.CorrelationID, o.TraceParent = "", "", ""
 	}
 	event, err := o.CloudEvent("/qlikgateway")
 	if err != nil {

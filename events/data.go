@@ -114,6 +114,17 @@ type TenantData struct {
 	Probe  time.Time `json:"probe_at,omitzero"` // when the tenant is asked again
 }
 
+// PauseData is the data of tenant.paused, app.resumed and the like.
+type PauseData struct {
+	Tenant string    `json:"tenant"`
+	Rule   string    `json:"rule,omitempty"` // of rule.*
+	App    AppRef    `json:"app,omitzero"`   // of app.*
+	Note   string    `json:"note,omitempty"` // why, in the operator's words
+	By     string    `json:"by,omitempty"`   // who paused it
+	Since  time.Time `json:"since"`
+	Until  time.Time `json:"until,omitzero"` // when it ends by itself
+}
+
 // SubscriptionData is the data of subscription.* outcomes.
 type SubscriptionData struct {
 	Subscription string    `json:"subscription"`

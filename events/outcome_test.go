@@ -80,6 +80,8 @@ func sample(kind events.Kind) any {
 		return events.RunData{Work: work, State: kind.Participle(), Steps: steps, Opened: moment, Started: moment, Ended: moment}
 	case events.TenantData:
 		return events.TenantData{Tenant: "acme", Reason: events.ReasonServerError, Error: "503", Since: moment, Probe: moment}
+	case events.PauseData:
+		return events.PauseData{Tenant: "acme", Rule: "refresh", App: app, Note: "year-end close", By: "ann", Since: moment, Until: moment.Add(time.Hour)}
 	case events.SubscriptionData:
 		return events.SubscriptionData{
 			Subscription: "alerts", Host: "hooks.example.com", Reason: events.ReasonServerError, Error: "answered 503",
@@ -107,6 +109,9 @@ func bare(kind events.Kind) any {
 			work.Reason = events.ReasonDeadline
 		}
 		return events.RunData{Work: work, State: kind.Participle(), Steps: []events.StepState{}}
+	}
+	if kind.Schema == "pause" {
+		return events.PauseData{Tenant: "acme", Since: time.Date(2026, 11, 23, 16, 0, 0, 0, time.UTC)}
 	}
 	if kind.Schema == "subscription" {
 		return events.SubscriptionData{Subscription: "alerts", Host: "hooks.example.com", Reason: events.ReasonGone}

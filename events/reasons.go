@@ -28,6 +28,7 @@ const (
 	ReasonTimeout             Reason = "timeout"               // no answer in time
 	ReasonTransport           Reason = "transport"             // no connection, or it was cut
 	ReasonBreakerOpen         Reason = "breaker_open"          // the tenant's circuit breaker is open
+	ReasonByHand              Reason = "by_hand"               // an operator opened the tenant's circuit breaker
 	ReasonStalled             Reason = "stalled"               // decided too long ago to be called safely
 	ReasonShutdown            Reason = "shutdown"              // the gateway stopped during the call
 )
@@ -56,7 +57,7 @@ func Reasons() []Reason {
 		ReasonRetriesExhausted, ReasonDeadline, ReasonJoinExpired, ReasonCanceled, ReasonUnknownOutcome, ReasonBadArgument, ReasonBadRequest,
 		ReasonTenantDropped,
 		ReasonUnauthorized, ReasonForbidden, ReasonFrequencyQuota, ReasonNotFound, ReasonConflict, ReasonPending,
-		ReasonRateLimited, ReasonServerError, ReasonTimeout, ReasonTransport, ReasonBreakerOpen, ReasonStalled,
+		ReasonRateLimited, ReasonServerError, ReasonTimeout, ReasonTransport, ReasonBreakerOpen, ReasonByHand, ReasonStalled,
 		ReasonShutdown, ReasonUndecodable, ReasonRuleRemoved,
 		ReasonGone, ReasonRefused, ReasonForbiddenAddress, ReasonNotValidated, ReasonFailing, ReasonExpired,
 	}

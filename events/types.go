@@ -35,6 +35,12 @@ const (
 	TypeBreakerClosed  = TypePrefix + "breaker.closed"
 	TypeTenantHeld     = TypePrefix + "tenant.held"
 	TypeTenantReleased = TypePrefix + "tenant.released"
+	TypeTenantPaused   = TypePrefix + "tenant.paused"
+	TypeTenantResumed  = TypePrefix + "tenant.resumed"
+	TypeAppPaused      = TypePrefix + "app.paused"
+	TypeAppResumed     = TypePrefix + "app.resumed"
+	TypeRulePaused     = TypePrefix + "rule.paused"
+	TypeRuleResumed    = TypePrefix + "rule.resumed"
 
 	TypeSubscriptionWarned   = TypePrefix + "subscription.warned"
 	TypeSubscriptionDisabled = TypePrefix + "subscription.disabled"
@@ -46,7 +52,7 @@ type Kind struct {
 	Type     string // the CloudEvents type
 	Schema   string // name of the JSON Schema of its data, one of schemas.Events
 	Data     any    // zero value of the Go type of its data
-	Key      string // what the last token of its subject is: app, run, subscription, or "" for none
+	Key      string // what the last token of its subject is: app, rule, run, subscription, or "" for none
 	Progress bool   // tells that something goes on, not how it ended
 	When     string // when it is sent
 }
@@ -90,10 +96,16 @@ func Catalog() []Kind {
 		{TypeForeignReloadFailed, "foreign_reload", ForeignReloadData{}, "app", false, "a reload that the gateway did not start ended FAILED"},
 		{TypeForeignReloadCanceled, "foreign_reload", ForeignReloadData{}, "app", false, "a reload that the gateway did not start ended CANCELED"},
 		{TypeForeignReloadExceededLimit, "foreign_reload", ForeignReloadData{}, "app", false, "a reload that the gateway did not start ended EXCEEDED_LIMIT"},
-		{TypeBreakerOpened, "tenant", TenantData{}, "", false, "Qlik fails for the whole tenant: calls wait, nothing is lost"},
+		{TypeBreakerOpened, "tenant", TenantData{}, "", false, "Qlik fails for the whole tenant, or an operator opened the breaker (reason `by_hand`): calls wait, nothing is lost"},
 		{TypeBreakerClosed, "tenant", TenantData{}, "", false, "Qlik answers again: waiting calls go out"},
 		{TypeTenantHeld, "tenant", TenantData{}, "", false, "Qlik refuses the gateway's credentials: calls wait, nothing is lost"},
 		{TypeTenantReleased, "tenant", TenantData{}, "", false, "Qlik accepts the gateway's credentials again"},
+		{TypeTenantPaused, "pause", PauseData{}, "", false, "an operator paused the tenant: no step begins, triggers gather"},
+		{TypeTenantResumed, "pause", PauseData{}, "", false, "the tenant's pause ended, by an operator or its time"},
+		{TypeAppPaused, "pause", PauseData{}, "app", false, "an operator paused the app: no step that touches it begins"},
+		{TypeAppResumed, "pause", PauseData{}, "app", false, "the app's pause ended, by an operator or its time"},
+		{TypeRulePaused, "pause", PauseData{}, "rule", false, "an operator paused the rule: no step of it begins, triggers gather"},
+		{TypeRuleResumed, "pause", PauseData{}, "rule", false, "the rule's pause ended, by an operator or its time"},
 		{TypeSubscriptionWarned, "subscription", SubscriptionData{}, "subscription", false, "deliveries over HTTP fail, and the subscription will be disabled if they go on failing"},
 		{TypeSubscriptionDisabled, "subscription", SubscriptionData{}, "subscription", false, "nothing is delivered over HTTP until somebody enables the subscription: it answered 410, or failed for too long"},
 		{TypeSubscriptionGap, "subscription", SubscriptionData{}, "subscription", false, "outcomes were kept no longer before they could be delivered"},

@@ -171,8 +171,12 @@ func tenantCells(tenant console.TenantStatus) []string {
 	for _, wait := range slices.Sorted(maps.Keys(why)) {
 		waits = append(waits, fmt.Sprintf("%d %s", why[wait], wait))
 	}
+	breaker := tenant.Status.Breaker.State
+	if tenant.Status.Breaker.Hold != nil {
+		breaker += " (by hand)"
+	}
 	return []string{
-		tenant.Name, tenant.Status.Breaker.State, strconv.Itoa(tenant.Status.Open), strconv.Itoa(len(tenant.Status.Parked)),
+		tenant.Name, breaker, strconv.Itoa(tenant.Status.Open), strconv.Itoa(len(tenant.Status.Parked)),
 		strings.Join(quota, ", "), tenant.Holder, strings.Join(waits, ", "),
 	}
 }

@@ -20,6 +20,7 @@ func newRootCommand(started *bool) *cobra.Command {
 		newRunCommand(), newDemoCommand(), newSimCommand(), newCheckCommand(), newExplainCommand(), newTestCommand(), newRunsCommand(), newVersionCommand(),
 		newPresetsCommand(), newSendCommand(),
 		newDeadCommand(), newReplayCommand(), newTenantsCommand(), newSubscriptionsCommand(), newEventsCommand(), newRulesCommand(), newSourcesCommand(),
+		newPauseCommand(), newResumeCommand(), newBreakerCommand(),
 	)
 	return root
 }

@@ -126,6 +126,9 @@ func printRun(out io.Writer, run console.Run) error {
 	if run.Error != "" {
 		row(table, "error", run.Error)
 	}
+	if run.PausedBy != "" {
+		row(table, "paused", run.PausedBy+"  since "+ago(run.PausedSince))
+	}
 	row(table, "opened", run.Opened.Local().Format(time.DateTime)+"  "+ago(run.Opened))
 	row(table, "took", took(run.Opened, run.Ended))
 	row(table, "events", fmt.Sprintf("%d  (%s)", run.Causes.Count, strings.Join(run.Causes.First[:min(3, len(run.Causes.First))], ", ")))
