@@ -333,20 +333,28 @@ func (r *replica) post(body string) bool {
 	return true
 }
 
-// drain waits until the gateway says that no run is open any more.
+// drain waits until the gateway says that no run is open any more. How long that
+// takes depends on what waits; that no new reload starts for minutes is a failure.
 func (r *replica) drain() {
+	const stalled = 4 * time.Minute
 	tick := time.NewTicker(500 * time.Millisecond)
 	defer tick.Stop()
-	timeout := time.After(4 * time.Minute)
+	timeout := time.NewTimer(stalled)
+	defer timeout.Stop()
+	reloads := 0
 	for quiet := 0; quiet < 4; quiet++ {
 		for _, state := range []string{"gathering", "ready", "running", "held"} {
 			select {
 			case <-tick.C:
-			case <-timeout:
+			case <-timeout.C:
 				r.c.t.Fatalf("%s runs do not end: %s", state, r.open(state))
 			}
 			if r.open(state) != `{"data":[]}` {
 				quiet = 0
+			}
+			if now := len(r.c.tenant.State().Reloads); now > reloads {
+				reloads = now
+				timeout.Reset(stalled)
 			}
 		}
 	}
