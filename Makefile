@@ -11,6 +11,11 @@ demo: ## the whole way on a simulated tenant: no account, no configuration
 test: ## the tests
 	go test ./...
 
+bench: ## the Go benchmarks beside those of .ci/bench.txt, which were measured on another machine
+	mkdir -p dist
+	go test -run '^$$' -bench '^Benchmark(TraceHops|Route|Plan|Resolve)$$' -count 6 -benchtime 50ms ./ingress ./bridge/rules | tee dist/bench.txt
+	go -C .ci/tools tool benchstat ../bench.txt ../../dist/bench.txt
+
 check: ## everything that has to hold before a change lands
 	.ci/run
 
@@ -37,4 +42,4 @@ release/%:
 clean: ## remove dist/
 	rm -rf dist
 
-.PHONY: help demo test check chart docs build image release clean
+.PHONY: help demo test bench check chart docs build image release clean

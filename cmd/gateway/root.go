@@ -18,7 +18,7 @@ func newRootCommand(started *bool) *cobra.Command {
 	}
 	root.AddCommand(
 		newRunCommand(), newDemoCommand(), newSimCommand(), newCheckCommand(), newExplainCommand(), newTestCommand(), newRunsCommand(), newVersionCommand(),
-		newPresetsCommand(), newSendCommand(),
+		newPresetsCommand(), newSendCommand(), newBenchCommand(),
 		newDeadCommand(), newReplayCommand(), newTenantsCommand(), newSubscriptionsCommand(), newEventsCommand(), newRulesCommand(), newSourcesCommand(),
 		newPauseCommand(), newResumeCommand(), newBreakerCommand(),
 	)
