@@ -38,7 +38,7 @@ tenants:
   acme: {url: "$acme", dialect: openapi, api_key: "{{tenant/api_key}}"}
   echo: {url: "$echo", dialect: cloud, oauth: {client_id: me, client_secret: "{{tenant/oauth/client_secret}}"}}
 sources:
-  plain: {verify: bearer, secret: "{{source/secret}}"}
+  plain: {verify: bearer, secret: "{{source/secret}}", callback: {hosts: [127.0.0.1], allow: [127.0.0.1], secret: "{{source/callback/secret}}"}}
   hmac: {verify: {hmac: {header: X-Signature, encoding: hex, secret: "{{verify/hmac/secret}}"}}}
   standard: {verify: {standard-webhooks: {secret: "{{verify/standard-webhooks/secret}}"}}}
   bearer: {verify: {bearer: {secret: "{{verify/bearer/secret}}"}}}
@@ -138,6 +138,7 @@ type canarySite struct {
 	*site
 	*watch
 	folder string
+	told   string // address of what is called back
 	places []string
 }
 
@@ -176,6 +177,7 @@ func newCanarySite(t *testing.T) *canarySite {
 		}
 	}))
 	t.Cleanup(told.Close)
+	s.told = told.URL
 	text := canaryConfig
 	for _, place := range places {
 		if !strings.Contains(text, "{{"+place+"}}") {
@@ -185,7 +187,7 @@ func newCanarySite(t *testing.T) *canarySite {
 		switch place {
 		case "subscription/url":
 			value = told.URL + "/" + value
-		case "subscription/secret", "verify/standard-webhooks/secret":
+		case "subscription/secret", "source/callback/secret", "verify/standard-webhooks/secret":
 			value = "whsec_" + base64.StdEncoding.EncodeToString([]byte(value))
 		}
 		text = strings.ReplaceAll(text, "{{"+place+"}}", value)
@@ -318,6 +320,11 @@ func (s *canarySite) deliver() {
 			s.ask(http.MethodPost, front+"/hooks/"+source+"?token="+canary(place)+"&key="+canary("wrong"), `{"a": 1}`, header)
 		}
 	}
+	called := filepath.Join(s.folder, "called.json")
+	if err := os.WriteFile(called, []byte(`{"callback": "`+s.told+`/back"}`), 0o600); err != nil {
+		s.site.t.Fatal(err)
+	}
+	s.say("send", "--config", s.config, "--source", "plain", "--file", called, "--url", front)
 	s.ask(http.MethodGet, front+"/v1/events?since=1h", "", http.Header{"Authorization": {"Bearer " + canary("wrong")}})
 }
 
