@@ -82,6 +82,11 @@ func beyond() []Operation {
 		{ID: "getMe", Method: http.MethodGet, Path: "/users/me", Class: ClassRead, Idempotent: true},
 		{ID: "listItems", Method: http.MethodGet, Path: "/items", Class: ClassRead, Idempotent: true},
 		{ID: "getAppScript", Method: http.MethodGet, Path: "/apps/{appId}/scripts/{scriptId}", Class: ClassRead, Idempotent: true},
+		{ID: "getWebhooks", Method: http.MethodGet, Path: "/webhooks", Class: ClassRead, Idempotent: true},
+		{ID: "createWebhook", Method: http.MethodPost, Path: "/webhooks", Class: ClassWrite},
+		{ID: "patchWebhook", Method: http.MethodPatch, Path: "/webhooks/{webhookId}", Class: ClassWrite, Idempotent: true},
+		{ID: "getWebhookDeliveries", Method: http.MethodGet, Path: "/webhooks/{webhookId}/deliveries", Class: ClassRead, Idempotent: true},
+		{ID: "resendWebhookDelivery", Method: http.MethodPost, Path: "/webhooks/{webhookId}/deliveries/{deliveryId}/actions/resend", Class: ClassWrite},
 		{ID: "download", Method: http.MethodGet, Path: "/", Class: ClassRead, Idempotent: true, Slow: true},
 	}
 }

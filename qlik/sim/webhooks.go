@@ -183,11 +183,7 @@ func (t *Tenant) patchWebhook(r *request) answer {
 	if wrong := changed.check(); wrong != "" {
 		return *t.invalid(wrong)
 	}
-	if changed.Enabled && !h.settings.Enabled {
-		h.failures, h.disabledReason = 0, ""
-	}
-	h.settings, h.updated = changed, r.now
-	t.arm(r.now)
+	t.change(h, changed, r.now)
 	return answer{status: http.StatusNoContent}
 }
 

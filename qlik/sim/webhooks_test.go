@@ -255,3 +255,28 @@ func TestWebhooksAreChecked(t *testing.T) {
 		t.Errorf("the document knows no webhooks: %d", status)
 	}
 }
+
+func TestReplacingAWebhookClearsWhatIsLeftOut(t *testing.T) {
+	t.Parallel()
+	tenant := sim.New(sim.Config{Dialect: qlik.Cloud})
+	path := hook(t, tenant, `,"enabled":true`)
+	var seen struct {
+		Name, Level             string
+		Enabled, SecretKeyAdded bool
+	}
+	const whole = `{"name":"other","url":"https://x","eventTypes":["com.qlik.v1.reload.finished"]`
+	if status := ask(t, tenant, "PUT", path, whole+`}`, &seen); status != 200 || seen.Name != "other" || seen.Enabled || seen.SecretKeyAdded || seen.Level != "tenant" {
+		t.Errorf("replaced: %d %+v", status, seen)
+	}
+	if status := ask(t, tenant, "PUT", path, whole+`,"enabled":true}`, &seen); status != 200 || !seen.Enabled {
+		t.Errorf("replaced: %d %+v", status, seen)
+	}
+	for body, want := range map[string]int{whole + `,"createdByUserId":"me"}`: 409, whole + `,"secret":"short"}`: 400, `{}`: 400, `{`: 400} {
+		if status := ask(t, tenant, "PUT", path, body, nil); status != want {
+			t.Errorf("%s: %d, want %d", body, status, want)
+		}
+	}
+	if status := ask(t, tenant, "PUT", "/webhooks/none", whole+`}`, nil); status != 404 {
+		t.Errorf("no such webhook: %d", status)
+	}
+}
