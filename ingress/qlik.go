@@ -3,7 +3,6 @@ package ingress
 import (
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -13,8 +12,13 @@ import (
 
 // The events by which Qlik says that a reload is over.
 const (
-	typeReloadFinished    = "com.qlik.v1.reload.finished"     // its outcome is known
+	// TypeReloadFinished is the one event for each reload, once its outcome is known.
+	TypeReloadFinished    = "com.qlik.v1.reload.finished"
 	typeAppReloadFinished = "com.qlik.v1.app.reload.finished" // the engine is done; one for each attempt
+
+	// TypeReloadListed is what the gateway says itself, with the data of
+	// TypeReloadFinished, of a reload that Qlik lists and never told of.
+	TypeReloadListed = events.TypePrefix + "reload.listed"
 )
 
 // legacyNames are what CloudEvents 0.1, which Qlik's older envelopes are written in,
@@ -29,8 +33,16 @@ func legacyNames() map[string]string {
 // gateway needs them, so they are not kept.
 func personal() []string { return []string{"authclaims", "originip", "sessionid"} }
 
-// attributeName is what CloudEvents 1.0 allows.
-var attributeName = regexp.MustCompile(`^[a-z0-9_]+$`)
+const (
+	lower = "abcdefghijklmnopqrstuvwxyz0123456789"
+	upper = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+)
+
+// madeOf reports whether a text has only these characters, and some of them.
+func madeOf(text, characters string) bool { return text != "" && strings.Trim(text, characters) == "" }
+
+// current reports whether an attribute is one of CloudEvents 1.0, or the data.
+func current(name string) bool { return madeOf(name, lower+"_") }
 
 // modern returns a Qlik event in whichever of Qlik's envelopes as a structured
 // CloudEvent 1.0, without what is personal. One that is so already is returned as it
@@ -62,7 +74,7 @@ func modern(body []byte) ([]byte, error) {
 		}
 	}
 	for name := range event {
-		if !attributeName.MatchString(name) || slices.Contains(personal(), name) {
+		if !current(name) || slices.Contains(personal(), name) {
 			delete(event, name)
 		}
 	}
@@ -72,24 +84,24 @@ func modern(body []byte) ([]byte, error) {
 // dated reports whether attributes have names of an older envelope, or are personal.
 func dated(attributes map[string]json.RawMessage) bool {
 	for name := range attributes {
-		if name != "extensions" && (!attributeName.MatchString(name) || slices.Contains(personal(), name)) {
+		if name != "extensions" && (!current(name) || slices.Contains(personal(), name)) {
 			return true
 		}
 	}
 	return false
 }
 
-// reloadID is what Qlik's ids of reloads look like, so that nothing else of an event
-// becomes part of an address.
-var reloadID = regexp.MustCompile(`^[0-9A-Za-z-]{1,64}$`)
+// longestID bounds the ids of reloads, which become part of addresses.
+const longestID = 64
 
-// finished returns the id of the reload that a Qlik event says is over.
+// finished returns the id of the reload that a Qlik event says is over, if it looks
+// like one.
 func (s *source) finished(a events.Arrival) (id string, ok bool) {
 	if s.reading == nil || !s.reading.Reloads || s.tenant == "" {
 		return "", false
 	}
-	known := []string{typeReloadFinished, typeAppReloadFinished}
-	return a.Facts.RunID, slices.Contains(known, a.Event.Type()) && reloadID.MatchString(a.Facts.RunID)
+	known := []string{TypeReloadFinished, typeAppReloadFinished, TypeReloadListed}
+	return a.Facts.RunID, slices.Contains(known, a.Event.Type()) && len(a.Facts.RunID) <= longestID && madeOf(a.Facts.RunID, lower+upper+"-")
 }
 
 // push tells who watches reloads which of them Qlik says are over. It does not wait

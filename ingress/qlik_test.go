@@ -53,11 +53,11 @@ func TestOnlyAReloadsEndIsPushed(t *testing.T) {
 		tenant, kind, id string
 		want             bool
 	}{
-		{"acme", typeReloadFinished, "6a849f7f18ec290e6ceb025d", true},
-		{"", typeReloadFinished, "6a849f7f18ec290e6ceb025d", false},
+		{"acme", TypeReloadFinished, "6a849f7f18ec290e6ceb025d", true},
+		{"", TypeReloadFinished, "6a849f7f18ec290e6ceb025d", false},
 		{"acme", "com.qlik.v1.app.created", "6a849f7f18ec290e6ceb025d", false},
-		{"acme", typeReloadFinished, "../../users", false},
-		{"acme", typeReloadFinished, "", false},
+		{"acme", TypeReloadFinished, "../../users", false},
+		{"acme", TypeReloadFinished, "", false},
 	} {
 		s := presetSource(t, "qlik-cloud")
 		s.tenant = tt.tenant

@@ -35,6 +35,7 @@ type config struct {
 
 	SourceNames []string           // in the order of the alphabet
 	RuleNames   []string           // in the order of the file
+	FromQlik    []ingress.Source   // the sources that Qlik's webhooks feed
 	Files       []string           // that the configuration is read from beside its own: secrets and certificates
 	Definitions []rules.Definition // the rules as written
 	Apps        map[string]string  // names of apps, by id

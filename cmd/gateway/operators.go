@@ -30,6 +30,9 @@ func (r *reader) operators(c *config, sources []ingress.Source) {
 	}
 	for _, source := range sources {
 		c.Shown = append(c.Shown, shownSource(source))
+		if preset, _ := ingress.LookupPreset(source.Preset); preset.Reloads {
+			c.FromQlik = append(c.FromQlik, source)
+		}
 	}
 }
 
