@@ -100,14 +100,16 @@ func (r *registrar) title() string { return "Qlik Gateway: " + r.source.Name }
 
 // address is where Qlik is to send.
 func (r *registrar) address() (string, error) {
-	u, err := url.Parse(r.url)
+	path := "/hooks/" + r.source.Name
+	base := strings.TrimSuffix(strings.TrimSuffix(r.url, path), "/")
+	u, err := url.Parse(base)
 	switch {
-	case err != nil || u.Host == "" || u.Path != "" && u.Path != "/" || u.RawQuery != "":
+	case err != nil || u.Host == "" || u.Path != "" || u.RawQuery != "":
 		return "", fmt.Errorf("--url %q: expected the gateway's address for senders, such as %s", r.url, exampleAddress)
 	case r.live && (u.Scheme != "https" || strings.Trim(u.Hostname(), "0123456789.:") == ""):
 		return "", fmt.Errorf("--url %q: Qlik sends to https and a name only, and follows no redirects", r.url)
 	}
-	return strings.TrimSuffix(r.url, "/") + "/hooks/" + r.source.Name, nil
+	return base + path, nil
 }
 
 // find returns the source's webhook, nil when there is none.

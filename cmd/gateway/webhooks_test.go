@@ -58,7 +58,8 @@ func TestMissedEventsAreToldOnceTheWebhookIsRepaired(t *testing.T) {
 	outcomes := s.listen()
 	s.webhooks(exitSurprise, "disabled", "check")
 	s.webhooks(exitSurprise, "register --url", "check", "--url", "http://"+s.up.HTTP)
-	s.webhooks(exitDone, "changed", "register", "--url", "http://"+s.up.HTTP)
+	s.webhooks(exitDone, "changed", "register", "--url", "http://"+s.up.HTTP+"/hooks/qlik")
+	s.webhooks(exitFailed, "address for senders", "register", "--url", "http://"+s.up.HTTP+"/elsewhere")
 	s.disable()
 	s.webhooks(exitDone, "1 setting changed, 1 event sent again by Qlik, 1 reload told", "repair", "--since", "1h")
 	told := map[string]int{}
