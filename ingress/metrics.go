@@ -25,9 +25,10 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 			Help: "Deliveries by source and how they were answered.",
 		}, []string{"source", "result"}),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name:    "qlik_gateway_ingress_seconds",
-			Help:    "Time from the first byte of a delivery to its answer.",
-			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+			Name:                        "qlik_gateway_ingress_seconds",
+			Help:                        "Time from the first byte of a delivery to its answer.",
+			NativeHistogramBucketFactor: 1.1,
+			Buckets:                     []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 		}, []string{"source"}),
 		matches: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "qlik_gateway_ingress_matches_total",
