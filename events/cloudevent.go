@@ -17,6 +17,9 @@ import (
 // MediaEvent is the content type of one CloudEvent in the JSON event format.
 const MediaEvent = "application/cloudevents+json"
 
+// MediaBatch is the content type of several of them in one JSON array.
+const MediaBatch = "application/cloudevents-batch+json"
+
 // longestAttribute is how many bytes an attribute may have.
 const longestAttribute = 2048
 

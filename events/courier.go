@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -81,10 +82,32 @@ func (c *courier) close() { c.client.CloseIdleConnections() }
 
 // deliver tries once to tell the subscriber of an outcome, given as it is stored.
 func (c *courier) deliver(ctx context.Context, event cloudevents.Event, body []byte) answer {
+	header, body, err := c.content(event, body)
+	if err != nil {
+		return answer{reason: ReasonUndecodable, err: err}
+	}
+	return c.post(ctx, event.ID(), header, body)
+}
+
+// deliverBatch tries once to tell the subscriber of several outcomes, given as they
+// are stored.
+func (c *courier) deliverBatch(ctx context.Context, id string, bodies [][]byte) answer {
+	header := http.Header{}
+	header.Set(headerContentType, MediaBatch)
+	return c.post(ctx, id, header, slices.Concat([]byte{'['}, bytes.Join(bodies, []byte{','}), []byte{']'}))
+}
+
+// post sends one signed request.
+func (c *courier) post(ctx context.Context, id string, header http.Header, body []byte) answer {
 	ctx, cancel := context.WithTimeout(ctx, c.to.Timeout)
 	defer cancel()
-	request, err := c.request(ctx, event, body)
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.to.URL, bytes.NewReader(body))
 	if err != nil {
+		return answer{reason: ReasonUndecodable, err: errors.New("make request: the address cannot be used")}
+	}
+	request.Header = header
+	request.Header.Set("User-Agent", "qlikgateway")
+	if err := c.sign(request.Header, id, body); err != nil {
 		return answer{reason: ReasonUndecodable, err: err}
 	}
 	response, err := c.client.Do(request)
@@ -95,14 +118,14 @@ func (c *courier) deliver(ctx context.Context, event cloudevents.Event, body []b
 	return judge(response)
 }
 
-// request makes the signed request that tells of an outcome.
-func (c *courier) request(ctx context.Context, event cloudevents.Event, body []byte) (*http.Request, error) {
+// content returns the header and the body that tell of an outcome.
+func (c *courier) content(event cloudevents.Event, body []byte) (http.Header, []byte, error) {
 	header := http.Header{}
 	switch c.to.Mode {
 	case ModeBinary:
 		msg := nats.NewMsg("")
 		if err := (Arrival{Event: event}).binary(msg); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		for name, values := range msg.Header {
 			header.Set(name, values[0])
@@ -111,28 +134,19 @@ func (c *courier) request(ctx context.Context, event cloudevents.Event, body []b
 	case ModeDataFactory:
 		var err error
 		if body, err = dataFactoryAnswer(event); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		header.Set(headerContentType, cloudevents.ApplicationJSON)
 	case ModeSlack, ModeTeams:
 		var err error
 		if body, err = chatMessage(c.to.Mode, event); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		header.Set(headerContentType, cloudevents.ApplicationJSON)
 	default:
 		header.Set(headerContentType, MediaEvent)
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.to.URL, bytes.NewReader(body))
-	if err != nil {
-		return nil, errors.New("make request: the address cannot be used")
-	}
-	request.Header = header
-	request.Header.Set("User-Agent", "qlikgateway")
-	if trace := extension(event, "traceparent"); trace != "" {
-		request.Header.Set("Traceparent", trace)
-	}
-	return request, c.sign(request.Header, event.ID(), body)
+	return header, body, nil
 }
 
 // sign adds the headers of Standard Webhooks: one signature for each secret, so

@@ -16,7 +16,7 @@ import (
 // outcome to come.
 func (s *Subscriber) begin(ctx context.Context) (*tenure, error) {
 	t := &tenure{
-		Subscriber: s, queue: newQueue(), told: make(chan stored), tried: make(chan attempt, s.to.Concurrency),
+		Subscriber: s, queue: newQueue(), batch: s.to.Batch, told: make(chan stored), tried: make(chan attempt, s.to.Concurrency),
 	}
 	t.breaker = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
 		Timeout:       s.cfg.Pace.Open,

@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
 	"github.com/sony/gobreaker/v2"
 )
 
@@ -23,105 +22,6 @@ const (
 
 // errNoAnswer marks tries that say nothing about the subscriber's health.
 var errNoAnswer = errors.New("the subscriber was not asked")
-
-// An attempt is one try to deliver an outcome.
-type attempt struct {
-	answer
-	lane     *lane
-	sequence uint64
-	number   int    // of tries so far
-	id, kind string // of the event
-	trace    string // its traceparent
-	run      string // that it is about
-	began    time.Time
-	took     time.Duration
-	report   func(error) // to the breaker
-	broken   error       // the broker could not be read
-}
-
-// start begins a try. Its end comes back on t.tried.
-func (t *tenure) start(ctx context.Context, l *lane, report func(error)) {
-	a := attempt{lane: l, sequence: l.waiting[0], number: l.attempts, report: report}
-	validated := t.state.Validated || !t.to.asked()
-	t.flying++
-	go func() {
-		t.try(ctx, &a, validated)
-		t.tried <- a
-	}()
-}
-
-// try reads the outcome and delivers it, once the subscriber said that it wants any.
-func (t *tenure) try(ctx context.Context, a *attempt, validated bool) {
-	a.began = time.Now()
-	defer func() { a.took = time.Since(a.began) }()
-	msg, err := t.stream.GetMsg(ctx, a.sequence)
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		a.reason = ReasonExpired
-		return
-	}
-	if err != nil {
-		a.broken = classify("read outcome", err)
-		return
-	}
-	event, err := DecodeStructured(msg.Data)
-	if err != nil {
-		a.reason, a.err = ReasonUndecodable, err
-		return
-	}
-	a.id, a.kind = event.ID(), event.Type()
-	a.trace, a.run = extension(event, "traceparent"), extension(event, "correlationid")
-	var agreed *consent
-	if !validated {
-		if a.answer = t.courier.ask(ctx); a.reason != "" {
-			return
-		}
-		agreed = a.consent
-	}
-	a.answer = t.courier.deliver(ctx, event, msg.Data)
-	a.consent = agreed
-}
-
-// settle takes in how a try ended.
-func (t *tenure) settle(ctx context.Context, a attempt) error {
-	t.flying--
-	t.dirty = true
-	if a.consent != nil {
-		t.state.Validated, t.state.PerMinute = true, a.consent.perMinute
-	}
-	var err error
-	var again time.Duration
-	switch {
-	case a.broken != nil:
-		a.report(errNoAnswer)
-		t.queue.again(a.lane, time.Time{})
-		return a.broken
-	case a.reason == ReasonExpired:
-		a.report(errNoAnswer)
-		t.queue.done(a.lane)
-		return t.expired(ctx, a.sequence)
-	case a.reason == ReasonShutdown:
-		a.report(errNoAnswer)
-		t.queue.again(a.lane, time.Time{})
-	case a.reason == "":
-		a.report(nil)
-		t.queue.done(a.lane)
-		t.state.succeeded()
-	default:
-		if a.dislikesThis() {
-			a.report(nil)
-		} else {
-			a.report(a.err)
-		}
-		again = max(t.backoff(a.number), a.retryAfter)
-		t.queue.again(a.lane, time.Now().Add(again))
-		if a.retryAfter > 0 {
-			t.notBefore = later(t.notBefore, time.Now().Add(a.retryAfter))
-		}
-		err = t.failed(ctx, a)
-	}
-	t.note(a, again)
-	return err
-}
 
 // dislikesThis reports whether the answer is about this outcome and not about the
 // subscriber's health.

@@ -29,6 +29,8 @@ type tenure struct {
 	told      chan stored  // outcomes as they are published
 	tried     chan attempt // ends of tries
 	flying    int          // tries under way
+	batch     int          // so many outcomes may be in one delivery now
+	filling   time.Time    // since then an outcome waits for others
 	notBefore time.Time    // the subscriber asked for so much time
 	breaker   *gobreaker.TwoStepCircuitBreaker[struct{}]
 	openUntil time.Time
@@ -149,7 +151,7 @@ func (t *tenure) dispatch(sending context.Context) time.Time {
 		if !some {
 			return saveAt
 		}
-		if wake = later(wake, t.notBefore); wake.After(now) {
+		if wake = later(later(wake, t.notBefore), t.filled(wake, now)); wake.After(now) {
 			return sooner(wake, saveAt)
 		}
 		report, err := t.breaker.Allow()
@@ -159,12 +161,25 @@ func (t *tenure) dispatch(sending context.Context) time.Time {
 		if err != nil {
 			return saveAt // one delivery is out to try whether it is well again
 		}
-		t.start(sending, t.queue.take(now), report)
+		t.filling = time.Time{}
+		t.start(sending, t.queue.takeSome(now, t.batch), report)
 		if t.state.PerMinute > 0 {
 			t.notBefore = now.Add(time.Minute / time.Duration(t.state.PerMinute))
 		}
 	}
 	return saveAt
+}
+
+// filled returns when the outcomes that wait to be told together need wait for
+// others no longer.
+func (t *tenure) filled(wake, now time.Time) time.Time {
+	if t.to.Mode != ModeBatch || wake.After(now) || t.queue.size >= t.batch {
+		return now
+	}
+	if t.filling.IsZero() {
+		t.filling = now
+	}
+	return t.filling.Add(t.to.BatchWithin)
 }
 
 func later(a, b time.Time) time.Time {

@@ -3,6 +3,7 @@ package events_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -138,9 +139,27 @@ func (r *receiver) until(t *testing.T, what string, holds func() bool) {
 func (r *receiver) ids() []string {
 	var ids []string
 	for _, d := range r.deliveries() {
-		if !slices.Contains(ids, d.id) {
-			ids = append(ids, d.id)
+		for _, id := range d.ids() {
+			if !slices.Contains(ids, id) {
+				ids = append(ids, id)
+			}
 		}
+	}
+	return ids
+}
+
+// ids are of the events in a delivery.
+func (d delivery) ids() []string {
+	if d.header.Get("Content-Type") != events.MediaBatch {
+		return []string{d.id}
+	}
+	var batch []struct{ ID string }
+	if err := json.Unmarshal(d.body, &batch); err != nil {
+		return []string{err.Error()}
+	}
+	var ids []string
+	for _, event := range batch {
+		ids = append(ids, event.ID)
 	}
 	return ids
 }

@@ -16,7 +16,12 @@ const (
 	DefaultConcurrency  = 4
 	DefaultTimeout      = 15 * time.Second
 	DefaultDisableAfter = 72 * time.Hour
+	DefaultBatch        = 100
+	DefaultBatchWithin  = time.Second
 )
+
+// largestDelivery bounds a batch in bytes, but for one outcome that is larger.
+const largestDelivery = 512 << 10
 
 // A Mode is how a subscription is told of an outcome.
 type Mode string
@@ -25,6 +30,7 @@ type Mode string
 const (
 	ModeStructured Mode = "structured" // a CloudEvent in one JSON object
 	ModeBinary     Mode = "binary"     // a CloudEvent whose attributes are headers
+	ModeBatch      Mode = "batch"      // several CloudEvents in one JSON array
 	ModeSlack      Mode = "slack"      // a message as Slack's incoming webhooks take it
 	ModeTeams      Mode = "teams"      // a card as Microsoft Teams' workflows take it
 
@@ -40,6 +46,8 @@ type Subscription struct {
 	Mode         Mode             // "" = structured
 	Progress     bool             // what goes on as well, not only how things ended
 	Unvalidated  bool             // deliver without asking the URL first whether it wants events
+	Batch        int              // of ModeBatch: so many outcomes in one delivery at most; 0 = DefaultBatch
+	BatchWithin  time.Duration    // of ModeBatch: an outcome waits so long for others at most; 0 = DefaultBatchWithin
 	Concurrency  int              // deliveries at a time; 0 = DefaultConcurrency
 	Timeout      time.Duration    // of one delivery; 0 = DefaultTimeout
 	DisableAfter time.Duration    // so long without one success; 0 = DefaultDisableAfter
@@ -54,6 +62,15 @@ func (s Subscription) withDefaults() Subscription {
 	if s.Concurrency <= 0 {
 		s.Concurrency = DefaultConcurrency
 	}
+	if s.Batch <= 0 {
+		s.Batch = DefaultBatch
+	}
+	if s.BatchWithin <= 0 {
+		s.BatchWithin = DefaultBatchWithin
+	}
+	if s.Mode != ModeBatch {
+		s.Batch, s.BatchWithin = 1, 0
+	}
 	if s.Timeout <= 0 {
 		s.Timeout = DefaultTimeout
 	}
@@ -65,7 +82,7 @@ func (s Subscription) withDefaults() Subscription {
 
 // asked reports whether the URL is asked for its consent: chats know no such thing.
 func (s Subscription) asked() bool {
-	return !s.Unvalidated && (s.Mode == ModeStructured || s.Mode == ModeBinary)
+	return !s.Unvalidated && (s.Mode == ModeStructured || s.Mode == ModeBinary || s.Mode == ModeBatch)
 }
 
 // host is what may be shown of where deliveries go.

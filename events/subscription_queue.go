@@ -62,11 +62,37 @@ func (q *queue) wake() (time.Time, bool) {
 	return next, found
 }
 
-// done removes the first outcome of a lane.
-func (q *queue) done(l *lane) {
+// A pick is what one delivery takes of a lane: its first outcomes.
+type pick struct {
+	lane *lane
+	n    int
+}
+
+// takeSome takes lanes until there are so many outcomes, or none is due.
+func (q *queue) takeSome(now time.Time, most int) []pick {
+	var picks []pick
+	for most > 0 {
+		l := q.take(now)
+		if l == nil {
+			break
+		}
+		n := min(len(l.waiting), most)
+		picks, most = append(picks, pick{l, n}), most-n
+	}
+	return picks
+}
+
+// giveBack lets go of a lane that was taken and not used.
+func (q *queue) giveBack(l *lane) {
+	l.busy = false
+	l.attempts--
+}
+
+// done removes the first outcomes of a lane.
+func (q *queue) done(l *lane, n int) {
 	l.busy, l.attempts, l.due = false, 0, time.Time{}
-	l.waiting = l.waiting[1:]
-	q.size--
+	l.waiting = l.waiting[n:]
+	q.size -= n
 	if len(l.waiting) == 0 {
 		delete(q.lanes, l.key)
 	}
@@ -82,24 +108,23 @@ func (q *queue) hurry() {
 	}
 }
 
-// below removes what is below a sequence and not being delivered, and returns it
-// in order.
+// below removes what is below a sequence, in lanes of which nothing is being
+// delivered, and returns it in order.
 func (q *queue) below(sequence uint64) []uint64 {
 	var removed []uint64
 	for key, l := range q.lanes {
-		from := 0
 		if l.busy {
-			from = 1
+			continue
 		}
-		keep := from
+		keep := 0
 		for keep < len(l.waiting) && l.waiting[keep] < sequence {
 			keep++
 		}
-		removed = append(removed, l.waiting[from:keep]...)
-		l.waiting = slices.Delete(l.waiting, from, keep)
+		removed = append(removed, l.waiting[:keep]...)
+		l.waiting = slices.Delete(l.waiting, 0, keep)
 		if len(l.waiting) == 0 {
 			delete(q.lanes, key)
-		} else if keep > from && from == 0 {
+		} else if keep > 0 {
 			l.attempts, l.due = 0, time.Time{}
 		}
 	}

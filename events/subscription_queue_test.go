@@ -48,7 +48,7 @@ func TestQueueKeepsTheOrderOfEachKeyAndLosesNothing(t *testing.T) {
 				}
 				newest[l.key] = l.waiting[0]
 				ended = append(ended, l.waiting[0])
-				q.done(l)
+				q.done(l, 1)
 			},
 			"expire": func(t *rapid.T) {
 				ended = append(ended, q.below(rapid.Uint64Range(0, next+1).Draw(t, "first"))...)

@@ -11,11 +11,15 @@ import (
 )
 
 type writtenSubscription struct {
-	Name         string   `json:"name"`
-	URL          secret   `json:"url"`
-	Secret       secrets  `json:"secret"`
-	When         string   `json:"when"`
-	Format       string   `json:"format"`
+	Name   string  `json:"name"`
+	URL    secret  `json:"url"`
+	Secret secrets `json:"secret"`
+	When   string  `json:"when"`
+	Format string  `json:"format"`
+	Batch  struct {
+		Max    int    `json:"max"`
+		Within string `json:"within"`
+	} `json:"batch"`
 	Progress     bool     `json:"progress"`
 	Validate     *bool    `json:"validate"`
 	Concurrency  int      `json:"concurrency"`
@@ -57,8 +61,9 @@ func (r *reader) readers() []events.Reader {
 func (r *reader) subscription(w writtenSubscription, path []string) events.Subscription {
 	s := events.Subscription{
 		Name: w.Name, Mode: events.Mode(w.Format), Progress: w.Progress, Concurrency: w.Concurrency,
-		Unvalidated:  w.Validate != nil && !*w.Validate,
-		Timeout:      r.duration(w.Timeout, child(path, "timeout")...),
+		Unvalidated: w.Validate != nil && !*w.Validate,
+		Timeout:     r.duration(w.Timeout, child(path, "timeout")...),
+		Batch:       w.Batch.Max, BatchWithin: r.duration(w.Batch.Within, child(child(path, "batch"), "within")...),
 		DisableAfter: r.duration(w.DisableAfter, child(path, "disable_after")...),
 	}
 	s.Allow = r.networks(w.Allow, child(path, "allow"))

@@ -13,10 +13,14 @@ const server = createServer(async (request, answer) => {
   for await (const part of request) body += part;
   try {
     webhook.verify(body, request.headers);
-    const event = HTTP.toEvent({ headers: request.headers, body });
-    event.validate();
-    if (event.id !== request.headers['webhook-id'] || !event.data.tenant) throw new Error(`another event: ${JSON.stringify(event)}`);
-    console.log('ok', request.url, event.type, event.id, event.data.tenant);
+    const read = HTTP.toEvent({ headers: request.headers, body });
+    const events = Array.isArray(read) ? read : [read];
+    if (request.url === '/batch' && !Array.isArray(read)) throw new Error('no batch');
+    for (const event of events) {
+      event.validate();
+      if ((events.length === 1 && event.id !== request.headers['webhook-id']) || !event.data.tenant) throw new Error(`another event: ${JSON.stringify(event)}`);
+      console.log('ok', request.url, event.type, event.id, event.data.tenant, 'of', events.length);
+    }
     answer.writeHead(204).end();
   } catch (error) {
     console.log('bad', request.url, error.message);
