@@ -98,9 +98,9 @@ func (c *Console) outcomes(g *gin.Context, chosen func(Told) bool, write func(To
 
 // chosen reads a stream's filters.
 func chosen(g *gin.Context) func(Told) bool {
-	tenant, kind, run := g.Query("tenant"), g.Query("type"), g.Query("run")
+	tenant, kind, run, id := g.Query("tenant"), g.Query("type"), g.Query("run"), g.Query("id")
 	return func(told Told) bool {
-		return (tenant == "" || told.Tenant == tenant) && (run == "" || told.Run == run) &&
+		return (tenant == "" || told.Tenant == tenant) && (run == "" || told.Run == run) && (id == "" || told.id == id) &&
 			(kind == "" || told.Type == kind || strings.HasSuffix(told.Type, "."+kind) || told.Short() == kind)
 	}
 }

@@ -27,6 +27,8 @@ type Told struct {
 	Rule     string          `json:"rule,omitempty"`
 	Run      string          `json:"run,omitempty"`
 	Event    json.RawMessage `json:"event"` // the CloudEvent
+
+	id string // of the CloudEvent
 }
 
 // Short returns the type without what all of them begin with.
@@ -91,14 +93,19 @@ func toldOf(msg jetstream.Msg) (Told, bool) {
 	if err != nil {
 		return Told{}, false
 	}
+	return toldFrom(meta.Sequence.Stream, msg.Data())
+}
+
+// toldFrom reads an outcome as it is on the stream.
+func toldFrom(sequence uint64, data []byte) (Told, bool) {
 	var event cloudevents.Event
-	if err := json.Unmarshal(msg.Data(), &event); err != nil {
+	if err := json.Unmarshal(data, &event); err != nil {
 		return Told{}, false
 	}
 	extension := func(name string) string { text, _ := event.Extensions()[name].(string); return text }
 	return Told{
-		Sequence: meta.Sequence.Stream, Type: event.Type(), Tenant: extension("tenant"), Time: event.Time(),
-		Subject: event.Subject(), Rule: extension("rule"), Run: extension("correlationid"), Event: msg.Data(),
+		Sequence: sequence, Type: event.Type(), Tenant: extension("tenant"), Time: event.Time(),
+		Subject: event.Subject(), Rule: extension("rule"), Run: extension("correlationid"), Event: data, id: event.ID(),
 	}, true
 }
 

@@ -2,10 +2,13 @@ package console
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/qlikgateway/gateway/bridge"
 	"github.com/qlikgateway/gateway/bridge/rules"
@@ -41,6 +44,7 @@ const toldLimit = 100
 func (c *Console) routeViews(api *gin.RouterGroup) {
 	api.GET("/events", c.listEvents)
 	api.GET("/events/stream", c.streamEvents)
+	api.GET("/events/:seq", c.showEvent)
 	api.GET("/sources", func(g *gin.Context) { g.JSON(http.StatusOK, List[SourceStatus]{c.sources()}) })
 	api.GET("/tenants", c.listTenants)
 	api.GET("/rules", c.listRules)
@@ -71,6 +75,37 @@ func (c *Console) listEvents(g *gin.Context) {
 		list.Data = append(list.Data, told[i])
 	}
 	g.JSON(http.StatusOK, list)
+}
+
+// showEvent shows one outcome by its sequence, as long as the stream keeps it.
+func (c *Console) showEvent(g *gin.Context) {
+	sequence, err := strconv.ParseUint(g.Param("seq"), 10, 64)
+	if err != nil || sequence == 0 {
+		problem(g, http.StatusBadRequest, "the sequence of an outcome is a whole number; /api/v1/events lists them")
+		return
+	}
+	ctx, cancel := context.WithTimeout(g.Request.Context(), answerLimit)
+	defer cancel()
+	stream, err := c.Stream.Stream(ctx, c.Out)
+	if err != nil {
+		c.unavailable(g, err)
+		return
+	}
+	msg, err := stream.GetMsg(ctx, sequence)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		problem(g, http.StatusNotFound, "no outcome has this sequence, or it is kept no longer")
+		return
+	}
+	if err != nil {
+		c.unavailable(g, err)
+		return
+	}
+	told, ok := toldFrom(msg.Sequence, msg.Data)
+	if !ok {
+		problem(g, http.StatusNotFound, "what is kept under this sequence is no outcome")
+		return
+	}
+	g.JSON(http.StatusOK, told)
 }
 
 func (c *Console) listTenants(g *gin.Context) {

@@ -186,7 +186,7 @@ func newEventsCommand() *cobra.Command {
 	var o operator
 	command := &cobra.Command{Use: "events", Short: "Show what the gateway tells"}
 	o.flags(command)
-	command.AddCommand(o.newEventsTail(), newEventsTypes(&o))
+	command.AddCommand(o.newEventsTail(), o.newEventsShow(), newEventsTypes(&o))
 	return command
 }
 

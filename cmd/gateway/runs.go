@@ -21,7 +21,7 @@ func newRunsCommand() *cobra.Command {
 	var o operator
 	command := &cobra.Command{Use: "runs", Short: "Show what the gateway did and is doing"}
 	o.flags(command)
-	command.AddCommand(o.newLs(), o.newShow(), o.newResolve(), o.newCancel(), o.newRetry(), o.newWatch())
+	command.AddCommand(o.newLs(), o.newShow(), o.newResolve(), o.newCancel(), o.newRetry(), o.newWatch(), newStart(&o))
 	return command
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -67,32 +66,10 @@ func (o *operator) newWatch() *cobra.Command {
 // watch prints each change of a run until it ends.
 func (o *operator) watch(ctx context.Context, out io.Writer, id string) error {
 	quiet := operator{server: o.server, token: o.token}
-	tick := time.NewTicker(watchEvery)
-	defer tick.Stop()
-	seen := ""
-	for {
-		var run console.Run
-		if _, err := quiet.ask(ctx, io.Discard, question{path: "/api/v1/runs/" + url.PathEscape(id)}, &run); err != nil {
-			return err
-		}
-		if now := oneLine(run); now != seen {
-			seen = now
-			if err := o.printChange(out, run, now); err != nil {
-				return err
-			}
-		}
-		if !run.Ended.IsZero() {
-			if run.State != string(bridge.RunSucceeded) {
-				return exitCode(exitSurprise)
-			}
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return errors.New("stopped before the run ended")
-		case <-tick.C:
-		}
-	}
+	return follow(ctx, out, o.asJSON, func() (run console.Run, err error) {
+		_, err = quiet.ask(ctx, io.Discard, question{path: "/api/v1/runs/" + url.PathEscape(id)}, &run)
+		return run, err
+	})
 }
 
 func (o *operator) printChange(out io.Writer, run console.Run, line string) error {
