@@ -29,7 +29,7 @@ func (s *Scheduler) Admit(now time.Time, cause Cause, plan rules.Plan) (id strin
 	s.stats.Admitted++
 	key := gatherKey(plan)
 	t := s.joinable[key]
-	if s.late(t, cause, now) {
+	if s.late(t, cause, now) || t != nil && !s.restored.joins(cause.Sequence, t.run) {
 		t = nil
 	}
 	if t == nil || plan.Gather.None {
@@ -73,9 +73,12 @@ func (s *Scheduler) Pass(sequence uint64) { s.cursor = max(s.cursor, sequence) }
 
 func (s *Scheduler) open(cause Cause, plan rules.Plan) *task {
 	run := &Run{
-		Schema: recordSchema, ID: RunID(s.names.Journal, cause.Sequence, plan.Tenant, plan.Rule),
+		Schema: recordSchema, ID: RunID(s.restored.Journal(s.names.Journal, cause.Sequence), cause.Sequence, plan.Tenant, plan.Rule),
 		Tenant: plan.Tenant, Rule: plan.Rule, Revision: cause.Revision, State: RunGathering,
 		Plan: plan, Steps: newSteps(plan), Opened: cause.Time, Newest: cause.Time, Trace: cause.Trace,
+	}
+	if s.restored.covers(cause.Sequence) {
+		run.Restored = s.restored.Taken
 	}
 	t := &task{run: run, wakeI: -1}
 	s.tasks[run.ID] = t

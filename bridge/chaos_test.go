@@ -110,6 +110,8 @@ type chaos struct {
 	where    broker.Config // where the outcomes can be read once it is over
 	replicas []*replica
 
+	gap struct{ from, to time.Time } // between a backup and its return: what was begun then may be forgotten
+
 	longest  time.Duration // from a start to the first 202
 	mu       sync.Mutex
 	accepted map[string]string // event id -> rule

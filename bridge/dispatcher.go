@@ -83,6 +83,18 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	}
 }
 
+// QlikTime returns a time of ours on the tenant's clock, and the zero time when the
+// tenant was not heard from yet.
+func (d *Dispatcher) QlikTime(t time.Time) time.Time {
+	if d.worker.identity.Load() == nil {
+		return time.Time{}
+	}
+	return d.cfg.Client.ServerTime(t)
+}
+
+// Tenant returns the name of the dispatcher's tenant.
+func (d *Dispatcher) Tenant() string { return d.cfg.Tenant }
+
 // serve is one tenure: from the take-over to its end.
 func (d *Dispatcher) serve(ctx context.Context, lease *Lease) error {
 	work, stop := context.WithCancelCause(context.WithoutCancel(ctx))

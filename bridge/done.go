@@ -140,7 +140,7 @@ func (s *Scheduler) called(t *task, report Report, now time.Time) {
 	case VerdictLost:
 		s.lose(t, step, now, now.Add(s.limits.Grace))
 	case VerdictWaitApp:
-		if !step.lostSince().IsZero() {
+		if !s.lostSince(step).IsZero() {
 			s.lose(t, step, now, now.Add(s.limits.Grace))
 			return
 		}

@@ -139,7 +139,7 @@ func tryHistory(seed uint64, broken mutation, moves map[[2]string]int) (f *failu
 
 // step does one random thing.
 func (w *world) step() {
-	switch n := w.IntN(40); {
+	switch n := w.IntN(41); {
 	case n < 9:
 		w.arrive(w.plans[w.IntN(len(w.plans))])
 	case n < 24:
@@ -160,6 +160,8 @@ func (w *world) step() {
 		w.ask()
 	case n < 39:
 		w.askToPause()
+	case n < 40:
+		w.keep()
 	default:
 		if len(w.old) < 2 {
 			w.displace()

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -39,11 +40,12 @@ const (
 // A Ledger keeps every run, one key each, and lets only one writer win.
 //
 // Keys: active.<tenant>.<run>, ended.<tenant>.<run>, epoch.<tenant>,
-// app.<tenant>.<app>, calls.<tenant>, cursor.<tenant>, state.<tenant>.{outbox,foreign,pauses}, revision.<digest>.
+// app.<tenant>.<app>, calls.<tenant>, cursor.<tenant>, state.<tenant>.{outbox,foreign,pauses}, revision.<digest>, restored.
 type Ledger struct {
-	js     jetstream.JetStream
-	kv     jetstream.KeyValue
-	bucket string
+	js      jetstream.JetStream
+	kv      jetstream.KeyValue
+	bucket  string
+	writing sync.RWMutex // held for reading while this process writes; see Still
 }
 
 // OpenLedger returns the ledger in a key-value bucket that exists.
@@ -104,6 +106,7 @@ func (t *Tenure) Load(ctx context.Context, endedSince time.Time) (Snapshot, erro
 	var held Snapshot
 	watch, err := t.ledger.kv.WatchFiltered(ctx, []string{
 		"active." + t.tenant + ".>", "cursor." + t.tenant, "epoch." + t.tenant, "state." + t.tenant + ".>", "app." + t.tenant + ".>", "calls." + t.tenant,
+		restoredKey,
 	}, jetstream.IgnoreDeletes())
 	if err != nil {
 		return held, fmt.Errorf("load tenant %s: %w", t.tenant, err)
@@ -130,6 +133,9 @@ func (t *Tenure) Load(ctx context.Context, endedSince time.Time) (Snapshot, erro
 	}
 	if epoch > t.epoch {
 		return held, ErrDisplaced
+	}
+	if since := held.Restored.Taken.Add(-keptInMind); held.doubtful() && since.Before(endedSince) {
+		endedSince = since
 	}
 	held.Recent, err = t.recent(ctx, endedSince)
 	for _, run := range held.Recent {
@@ -184,6 +190,8 @@ func (s *Snapshot) take(key string, value []byte) error {
 		var cursor uint64
 		err = json.Unmarshal(value, &cursor)
 		s.Cursor = max(s.Cursor, cursor)
+	case restoredKey:
+		err = json.Unmarshal(value, &s.Restored)
 	case "app":
 		var record AppRecord
 		err = json.Unmarshal(value, &record)

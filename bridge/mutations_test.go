@@ -21,6 +21,7 @@ const (
 	noFence                   // a displaced dispatcher may write
 	callsLate                 // a worker calls however late
 	forgetsPauses             // pauses are lost with a crash
+	forgetsBackup             // I2: what a backup holds open is called as if it were new
 )
 
 // corrupt breaks what a take-over loads.
@@ -71,6 +72,7 @@ func TestEveryBrokenPromiseIsCaught(t *testing.T) {
 		"the breaker is ignored":            {ignoresBreaker, []string{"I7"}},
 		"a failed reload counts as done":    {believesFailures, []string{"I9"}},
 		"there is no fence":                 {noFence, []string{"I1", "I2", "I3", "I5"}},
+		"a backup is taken for the present": {forgetsBackup, []string{"I2"}},
 		"a worker calls however late":       {callsLate, []string{"I2", "I3", "I4"}},
 		"pauses are lost":                   {forgetsPauses, []string{"pause", "I7"}},
 		"the policy forgets what was tried": {forgetsTries, []string{"I6"}},

@@ -150,7 +150,7 @@ func (s *Scheduler) issue(t *task, now time.Time) Command {
 	}
 	switch t.want {
 	case KindReconcile:
-		command.Since = step.lostSince()
+		command.Since = s.lostSince(step)
 	case KindResolve:
 		command.Cause, command.Results = run.Causes.Last, run.results()
 		if command.Parts = run.joined(KindResolve); command.Parts != nil {
@@ -183,8 +183,11 @@ func (s *Scheduler) begin(t *task, i int, now time.Time) {
 
 // lostSince returns when the first attempt was made whose effect was never seen,
 // on Qlik's clock: what it made cannot be older.
-func (s *StepRecord) lostSince() time.Time {
-	for _, attempt := range s.Attempts {
+func (s *Scheduler) lostSince(step *StepRecord) time.Time {
+	for _, attempt := range step.Attempts {
+		if attempt.Lost && attempt.QlikTime.IsZero() {
+			return s.clock(attempt.CalledAt) // see doubt; the tenant had not been heard from
+		}
 		if attempt.Lost {
 			return attempt.QlikTime
 		}

@@ -44,6 +44,11 @@ func (s *Scheduler) candidates(t *task, report Report) []qlik.Reload {
 // resourceIDs returns the resource ids that attempts of a step gave their reloads.
 func (r *Run) resourceIDs(i int) []string {
 	var ids []string
+	if !r.Restored.IsZero() {
+		for n := r.Steps[i].Tried + mostForgotten; n > r.Steps[i].Tried; n-- {
+			ids = append(ids, ResourceID(token(r.ID, i, n)))
+		}
+	}
 	for n := r.Steps[i].Tried; n > 0 && n > r.Steps[i].Tried-len(r.Steps[i].Attempts); n-- {
 		ids = append(ids, ResourceID(token(r.ID, i, n)))
 	}
@@ -86,6 +91,7 @@ func (s *Scheduler) reconciled(t *task, report Report, now time.Time) {
 // attempt stays marked as lost: should the reload appear later after all, it is
 // found when Qlik refuses the next.
 func (s *Scheduler) absent(t *task, i int, now time.Time) {
+	t.run.resolveDoubt(i)
 	step := &t.run.Steps[i]
 	reason := step.attempt().Reason
 	if reason == events.ReasonPending {

@@ -49,6 +49,10 @@ type Run struct {
 	PausedAt  time.Time     `json:"paused_at,omitzero"`   // since when; zero = nothing keeps it
 	PausedBy  string        `json:"paused_by,omitempty"`  // what is paused, and why
 	PausedFor time.Duration `json:"paused_for,omitempty"` // in all, before that: its deadline is so much later
+
+	// Restored is when the backup was taken that the run came from. Calls made since
+	// are not in its record: each step is looked for at Qlik before it is called.
+	Restored time.Time `json:"restored,omitzero"`
 }
 
 // A StepRecord says where one step of a run stands.
@@ -65,6 +69,7 @@ type StepRecord struct {
 	Result    Result        `json:"result,omitzero"`
 	Reason    events.Reason `json:"reason,omitempty"`
 	Error     string        `json:"error,omitempty"`
+	Sought    bool          `json:"sought,omitempty"` // of a restored run: Qlik was asked whether the step had been called
 }
 
 // maxAttempts is how many attempts of a step its record keeps: more than any quota

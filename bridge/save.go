@@ -102,6 +102,8 @@ func (t *Tenure) save(ctx context.Context, change Change) error {
 func (t *Tenure) write(ctx context.Context, messages []*nats.Msg) error {
 	ctx, cancel := context.WithTimeout(ctx, writeLimit)
 	defer cancel()
+	t.ledger.writing.RLock()
+	defer t.ledger.writing.RUnlock()
 	if len(messages) == 1 {
 		_, err := t.ledger.js.PublishMsg(ctx, messages[0], jetstream.WithRetryAttempts(0))
 		return err

@@ -30,6 +30,7 @@ type Scheduler struct {
 	caughtUp bool
 	cursor   uint64
 	touched  []*task
+	restored Restoration
 	admitted map[string]uint64 // the newest event that each rule's runs hold
 	reloads  map[string]*task  // by the reload that a run waits for
 	ours     *memory           // reloads known to be some attempt's
@@ -79,7 +80,8 @@ type Snapshot struct {
 	Pauses []Pause
 	Cursor uint64
 
-	Foreign []Foreign
+	Foreign  []Foreign
+	Restored Restoration // the zero value when the store never was
 }
 
 // Senses are how a scheduler perceives what it must not ask for itself.
@@ -93,7 +95,7 @@ type Senses struct {
 func NewScheduler(names Names, limits Limits, senses Senses, now time.Time, held Snapshot) *Scheduler {
 	s := &Scheduler{
 		limits: limits, jitter: senses.Jitter, clock: senses.Clock, names: names,
-		cursor: held.Cursor, outbox: held.Outbox, unsaved: len(held.Outbox) > 0,
+		cursor: held.Cursor, outbox: held.Outbox, unsaved: len(held.Outbox) > 0, restored: held.Restored,
 		tasks: map[string]*task{}, joinable: map[gathering]*task{}, lanes: map[string]*lane{},
 		quota: map[qlik.Class]*window{}, queues: map[qlik.Class]*queue{},
 		admitted: map[string]uint64{}, reloads: map[string]*task{},
@@ -156,6 +158,9 @@ func (s *Scheduler) Next(now time.Time) (Command, time.Time) {
 			return command, now
 		}
 	}
+	if len(s.wakes) > 0 {
+		again = earlier(again, s.wakes[0].wake) // of a step that is in doubt
+	}
 	return s.look(now, again)
 }
 
@@ -174,6 +179,10 @@ func (s *Scheduler) serve(class qlik.Class, now time.Time, again *time.Time) (Co
 		t := (*waiting)[0]
 		t.leave()
 		if t.want == KindCall && !s.takeLanes(t) {
+			continue
+		}
+		if t.want == KindCall && t.inDoubt() {
+			s.doubt(t, now)
 			continue
 		}
 		s.quota[class].sent()

@@ -111,7 +111,7 @@ func (s *Scheduler) tellTenant(kind string, now time.Time, g gate, cause Verdict
 func (s *Scheduler) tell(head events.Head, data any) {
 	s.told++
 	s.unsaved = true
-	head.ID = fmt.Sprintf("%s/%d/%d/%s", s.names.Tenant, s.names.Epoch, s.told, strings.TrimPrefix(head.Type, events.TypePrefix))
+	head.ID = fmt.Sprintf("%s/%d%s/%d/%s", s.names.Tenant, s.names.Epoch, s.restored.mark(), s.told, strings.TrimPrefix(head.Type, events.TypePrefix))
 	head.Tenant = s.names.Tenant
 	s.outbox = append(s.outbox, must(events.NewOutcome(head, data)))
 }

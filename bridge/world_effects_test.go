@@ -14,13 +14,13 @@ func (q *tenant) startReload(command Command, report *Report, at time.Time) erro
 	who := owner(command)
 	app := command.Step.Args.App
 	for _, r := range q.reloads {
-		if r.owner == who && !r.gone && !q.w.retried(command.Run) {
+		if r.owner == who && !r.gone && !q.w.retried(command.Run) && !q.w.claimed(r) {
 			q.w.violated("I2", "step %s is started again", who)
 		}
 		if r.AppID != app || r.gone || !at.Before(r.ends) {
 			continue
 		}
-		if r.owner != "" && r.owner != who && !q.w.over(r.run) && !q.w.over(command.Run) {
+		if r.owner != "" && r.owner != who && !q.w.over(r.run) && !q.w.over(command.Run) && !q.w.forgotten(r) {
 			q.w.violated("I3", "%s reloads app %s while %s does", who, app, r.owner)
 		}
 		return &qlik.Error{Status: 429, Code: qlik.CodePending, Sent: true}

@@ -38,6 +38,9 @@ type world struct {
 	foreign []Foreign
 	pauses  []Pause
 
+	backup   *backup
+	restored Restoration
+
 	live    *process
 	old     []*process // displaced, and not yet aware of it
 	told    map[string]string
@@ -154,12 +157,12 @@ func (w *world) snapshot() Snapshot {
 	if w.chance(16) {
 		read = w.fromJSON
 	}
-	held := Snapshot{Cursor: w.cursor, Outbox: slices.Clone(w.outbox), Foreign: slices.Clone(w.foreign), Blocks: slices.Clone(w.blocks), Pauses: slices.Clone(w.pauses)}
+	held := Snapshot{Cursor: w.cursor, Outbox: slices.Clone(w.outbox), Foreign: slices.Clone(w.foreign), Blocks: slices.Clone(w.blocks), Pauses: slices.Clone(w.pauses), Restored: w.restored}
 	for _, id := range w.order {
 		held.Active = append(held.Active, read(w.active[id]))
 	}
 	for i, run := range w.ended {
-		if w.now.Sub(w.endedAt[i]) < 2*time.Minute {
+		if w.now.Sub(w.endedAt[i]) < 2*time.Minute || w.endedAt[i].After(w.restored.Taken.Add(-keptInMind)) {
 			held.Recent = append(held.Recent, read(run))
 		}
 	}

@@ -86,6 +86,7 @@ func TestAnswersAreAsTheDocumentPromises(t *testing.T) {
 		{"GET", "/api/v1/log", "", 200},
 		{"POST", "/api/v1/log", `{"level": "debug"}`, 200},
 		{"POST", "/api/v1/log", `{"level": "loud"}`, 400},
+		{"POST", "/api/v1/backup", "{}", 409}, // the store is not the gateway's own here
 		{"GET", "/api/v1/dead", "", 200},
 		{"GET", "/api/v1/dead/1", "", 200},
 		{"GET", "/api/v1/dead/99", "", 404},

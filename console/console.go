@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
+	"io"
 	"net/http"
 	"strconv"
 	"sync"
@@ -40,8 +41,9 @@ type Config struct {
 	Ready    func(context.Context) error // nil while webhooks can be taken; Qlik's health is no part of it
 	Indexed  int                         // most runs that lists know; 0 = bridge.DefaultIndexed
 	Version  string
-	Dial     *Dial                     // how much is logged; nil = that is fixed
-	Routes   func(method, path string) // told of every route; nil = nobody asks
+	Backup   func(ctx context.Context, w io.Writer) error // writes an archive of the store; nil = it is not ours to back up
+	Dial     *Dial                                        // how much is logged; nil = that is fixed
+	Routes   func(method, path string)                    // told of every route; nil = nobody asks
 	Log      zerolog.Logger
 }
 
@@ -134,6 +136,7 @@ func (c *Console) routeAPI(api *gin.RouterGroup) {
 	c.routeDead(api, change...)
 	c.routeSubscriptions(api, change...)
 	c.routeLevel(api, change...)
+	api.POST("/backup", append(change, c.backUp)...)
 }
 
 func (cfg Config) readyz(c *gin.Context) {

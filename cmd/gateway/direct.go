@@ -20,7 +20,11 @@ func runsOf(ledger *bridge.Ledger, journal *events.Journal) ingress.Runs {
 			if err != nil {
 				return "", err
 			}
-			return bridge.RunID(created, sequence, tenant, rules.DirectRule), nil
+			restored, err := ledger.Restoration(ctx)
+			if err != nil {
+				return "", err
+			}
+			return bridge.RunID(restored.Journal(created, sequence), sequence, tenant, rules.DirectRule), nil
 		},
 		Show: func(ctx context.Context, id string) (any, bool, error) {
 			run, err := ledger.Run(ctx, id)

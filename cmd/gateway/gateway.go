@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"time"
 
@@ -99,9 +100,13 @@ func (g *gateway) assemble(ctx context.Context, b *broker.Broker) (*session, err
 	p.feed = events.NewFeed(events.FeedConfig{Outcomes: p.tellers.shared.States, Readers: g.cfg.Readers, Log: g.log})
 	p.senders = withFeed(p.senders, p.feed)
 	p.show(g.cfg, revision.Number)
+	var backup func(context.Context, io.Writer) error
+	if g.cfg.Broker.URL == "" {
+		backup = p.backup(kept.ledger)
+	}
 	p.operators, err = console.New(console.Config{
 		Ledger: kept.ledger, Journal: kept.journal, Desk: desk, Stream: b.JetStream(), Out: b.Names().Out, Setup: p.setup.Load, Holder: holderOf(kept.leases),
-		Tokens: g.cfg.Tokens, Metrics: registry, Told: p.tellers.shared.States, Ready: p.ready, Version: currentBuild().Version, Dial: g.dial, Log: g.log,
+		Tokens: g.cfg.Tokens, Metrics: registry, Told: p.tellers.shared.States, Ready: p.ready, Version: currentBuild().Version, Backup: backup, Dial: g.dial, Log: g.log,
 		Replayer: bridge.Replayer{Journal: kept.journal, Dead: kept.dead, Ledger: kept.ledger, Revisions: revisions},
 	})
 	return p, err

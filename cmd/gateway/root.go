@@ -21,6 +21,7 @@ func newRootCommand(started *bool) *cobra.Command {
 		newPresetsCommand(), newSendCommand(), newBenchCommand(),
 		newDeadCommand(), newReplayCommand(), newTenantsCommand(), newSubscriptionsCommand(), newEventsCommand(), newRulesCommand(), newSourcesCommand(),
 		newPauseCommand(), newResumeCommand(), newBreakerCommand(), newWebhooksCommand(),
+		newBackupCommand(), newRestoreCommand(),
 	)
 	return root
 }

@@ -54,6 +54,11 @@ func Open(ctx context.Context, cfg Config, log zerolog.Logger) (*Broker, error) 
 	if err := cfg.Check(); err != nil {
 		return nil, err
 	}
+	if cfg.DataDir != "" {
+		if err := restored(cfg.DataDir); err != nil {
+			return nil, err
+		}
+	}
 	if cfg.exposed() {
 		log.Warn().Str("listen", cfg.Listen).Msg("broker.listen is open to other machines without encryption: passwords cross the network readable")
 	}
