@@ -87,7 +87,7 @@ func (b *Broker) Backup(ctx context.Context, w io.Writer, job BackupJob) error {
 	if err := archive.parts(ledger, spool); err != nil {
 		return err
 	}
-	for _, name := range []string{b.names.In, b.names.Unmatched, b.names.Out, b.names.Dead} {
+	for _, name := range []string{b.names.In, b.names.Unmatched, b.names.Out, b.names.Dead, b.names.Callbacks} {
 		n := 0
 		_, err := b.snapshot(ctx, name, func(described json.RawMessage) error {
 			return archive.put(name+"/"+entryStream, described)
