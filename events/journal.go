@@ -3,6 +3,7 @@ package events
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -17,19 +18,20 @@ const largestBatch = 1000
 type JournalConfig struct {
 	In, Unmatched               string // streams
 	InSubject, UnmatchedSubject string // their subjects, without what follows
+	Replicas                    int    // of each; more than 1 group what they sync by themselves
 }
 
 // A Journal keeps accepted events in the order in which they came, until every
 // tenant whose rules they matched has taken them up.
 type Journal struct {
-	js     jetstream.JetStream
-	cfg    JournalConfig
-	writer *writer
+	js            jetstream.JetStream
+	cfg           JournalConfig
+	in, unmatched *committer
 }
 
 // NewJournal returns the journal on existing streams.
 func NewJournal(js jetstream.JetStream, cfg JournalConfig) *Journal {
-	return &Journal{js: js, cfg: cfg, writer: &writer{js: js}}
+	return &Journal{js: js, cfg: cfg, in: newCommitter(js, cfg.Replicas <= 1), unmatched: newCommitter(js, cfg.Replicas <= 1)}
 }
 
 // A Target is a tenant with those of its rules that an event matched.
@@ -65,28 +67,30 @@ func (j *Journal) Append(ctx context.Context, a Arrival, targets []Target, revis
 	return receipt, classify("append event", err)
 }
 
-// store publishes the messages as one atomic batch where it can. A batch is
-// refused as a whole when one of its ids is known, or when too many are under
-// way; then each message is published by itself, and what is known is dropped.
+// store publishes the messages of one event as one atomic batch where it can. A
+// batch is refused as a whole when one of its ids is known, or when too many are
+// under way; then each message is stored by itself, and what is known is dropped.
 func (j *Journal) store(ctx context.Context, msgs []*nats.Msg) (Receipt, error) {
 	if len(msgs) > 1 && len(msgs) <= largestBatch {
 		_, err := jetstreamext.PublishMsgBatch(ctx, j.js, msgs)
-		if err == nil || !hasCode(err, codeDuplicateInBatch, codeTooManyBatches, codeInProcess) {
+		if err == nil || !isRefusal(err) {
 			return Receipt{}, err
 		}
 	}
 	receipt := Receipt{Duplicate: true}
 	for _, msg := range msgs {
-		for _, header := range []string{jetstreamext.BatchIDHeader, jetstreamext.BatchSeqHeader, jetstreamext.BatchCommitHeader} {
-			msg.Header.Del(header)
+		unbatched(msg)
+		stream := j.in
+		if !strings.HasPrefix(msg.Subject, j.cfg.InSubject+".") {
+			stream = j.unmatched
 		}
-		ack, err := j.writer.publish(ctx, msg)
+		sequence, repeated, err := stream.store(ctx, msg)
 		if err != nil {
 			return Receipt{}, err
 		}
-		receipt.Duplicate = receipt.Duplicate && ack.Duplicate
+		receipt.Duplicate = receipt.Duplicate && repeated
 		if len(msgs) == 1 {
-			receipt.Sequence = ack.Sequence
+			receipt.Sequence = sequence
 		}
 	}
 	return receipt, nil

@@ -31,7 +31,7 @@ func openStore(ctx context.Context, b *broker.Broker) (*store, error) {
 	return &store{
 		ledger: ledger, leases: leases,
 		journal: events.NewJournal(js, events.JournalConfig{
-			In: names.In, Unmatched: names.Unmatched, InSubject: names.InSubject, UnmatchedSubject: names.UnmatchedSubject,
+			In: names.In, Unmatched: names.Unmatched, InSubject: names.InSubject, UnmatchedSubject: names.UnmatchedSubject, Replicas: b.Replicas(),
 		}),
 		dead:      events.NewDeadLetters(js, names.Dead, names.DeadSubject),
 		publisher: events.NewPublisher(js, events.PublisherConfig{Subject: names.OutSubject, CallbackSubject: names.CallbackSubject}),

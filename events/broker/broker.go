@@ -141,6 +141,9 @@ func (b *Broker) Conn() *nats.Conn { return b.conn }
 // external server the permissions of Config.EdgeLogin decide.
 func (b *Broker) Edge() *nats.Conn { return b.edge }
 
+// Replicas returns how many copies of each stream are kept.
+func (b *Broker) Replicas() int { return max(b.cfg.Replicas, 1) }
+
 // Names returns the names of streams, buckets and subjects.
 func (b *Broker) Names() Names { return b.names }
 
