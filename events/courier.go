@@ -121,6 +121,9 @@ func (c *courier) post(ctx context.Context, id string, header http.Header, body 
 // content returns the header and the body that tell of an outcome.
 func (c *courier) content(event cloudevents.Event, body []byte) (http.Header, []byte, error) {
 	header := http.Header{}
+	if trace := extension(event, "traceparent"); trace != "" {
+		header.Set("Traceparent", trace)
+	}
 	switch c.to.Mode {
 	case ModeBinary:
 		msg := nats.NewMsg("")
