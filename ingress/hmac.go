@@ -48,7 +48,7 @@ type HMAC struct {
 	Prefix    string        // before each signature, such as "sha256="
 	Separator string        // between several signatures in the header; "" = only one is sent
 	Signed    string        // what is signed: {body} (default), {header.Name} and {timestamp}
-	Timestamp string        // header with the time of signing in Unix seconds; "" = none is sent
+	Timestamp string        // header with the time of signing in Unix seconds, or what it begins with in Header, such as "t="; "" = none is sent
 	Tolerance time.Duration // how far that time may be off, either way; default 5 minutes
 	Key       string        // how the secret is written: "" as it is, or KeyWhsec
 }
@@ -73,7 +73,7 @@ func (c HMAC) proof(secrets []string) (proof, error) {
 		c.Tolerance = defaultTolerance
 	}
 	if c.Timestamp != "" {
-		c.Signed = strings.ReplaceAll(c.Signed, "{timestamp}", "{header."+c.Timestamp+"}")
+		c.Signed = strings.ReplaceAll(c.Signed, "{timestamp}", "{header."+c.timestamp()+"}")
 	}
 	p := hmacProof{HMAC: c}
 	if p.hash, p.size = hashOf(c.Hash); p.hash == nil {
@@ -89,8 +89,11 @@ func (c HMAC) proof(secrets []string) (proof, error) {
 	if p.signed, err = parseSigned(c.Signed); err != nil {
 		return nil, fmt.Errorf("hmac.signed: %w", err)
 	}
-	if c.Timestamp != "" && !p.signed.covers(c.Timestamp) {
-		return nil, fmt.Errorf("hmac.signed: expected {header.%s} in it, or anybody could change the time", c.Timestamp)
+	if c.Timestamp != "" && !p.signed.covers(c.timestamp()) {
+		return nil, errors.New("hmac.signed: expected {timestamp} in it, or anybody could change the time")
+	}
+	if c.within() != "" && c.Separator == "" {
+		return nil, errors.New("hmac.separator: expected what is between the time and the signature, such as a comma")
 	}
 	for _, secret := range secrets {
 		key, err := c.key(secret)
@@ -136,7 +139,7 @@ func (p hmacProof) glance(e *evidence) error {
 		return err
 	}
 	for _, piece := range p.signed {
-		if piece.header == "" {
+		if piece.header == "" || piece.header == signedWithin {
 			continue
 		}
 		if err := once(h, piece.header); err != nil {
@@ -150,7 +153,7 @@ func (p hmacProof) prove(_ context.Context, e *evidence) error {
 	if err := p.glance(e); err != nil {
 		return err
 	}
-	if err := p.timely(e.header, e.now); err != nil {
+	if err := p.timely(e); err != nil {
 		return err
 	}
 	given, err := p.signatures(e.header.Get(p.Header))
@@ -178,14 +181,15 @@ func (p hmacProof) compare(given [][]byte, e *evidence) error {
 }
 
 // timely refuses a delivery that was signed too long ago, or in the future.
-func (p hmacProof) timely(h http.Header, now time.Time) error {
+func (p hmacProof) timely(e *evidence) error {
 	if p.Timestamp == "" {
 		return nil
 	}
-	seconds, err := strconv.ParseInt(h.Get(p.Timestamp), 10, 64)
+	seconds, err := strconv.ParseInt(p.value(e, p.timestamp()), 10, 64)
 	if err != nil {
 		return fmt.Errorf("header %s: expected Unix seconds", p.Timestamp)
 	}
+	now := e.now
 	signed := time.Unix(seconds, 0)
 	if signed.Before(now.Add(-p.Tolerance)) || signed.After(now.Add(p.Tolerance)) {
 		return fmt.Errorf("header %s is more than %s off this server's clock: sign each attempt anew and check both clocks", p.Timestamp, p.Tolerance)
@@ -255,7 +259,7 @@ func (p hmacProof) write(to io.Writer, e *evidence) {
 		case piece.raw:
 			part = e.body
 		case piece.header != "":
-			part = []byte(e.header.Get(piece.header))
+			part = []byte(p.value(e, piece.header))
 		}
 		_, _ = to.Write(part) // to a hash or to memory, which take everything
 	}
@@ -264,19 +268,13 @@ func (p hmacProof) write(to io.Writer, e *evidence) {
 // stamp sets the headers that are signed besides the body.
 func (p hmacProof) stamp(h http.Header, now time.Time) {
 	for _, piece := range p.signed {
-		if piece.header != "" && h.Get(piece.header) == "" {
+		if piece.header != "" && piece.header != signedWithin && h.Get(piece.header) == "" {
 			h.Set(piece.header, "msg_"+rand.Text())
 		}
 	}
-	if p.Timestamp != "" {
+	if p.Timestamp != "" && p.within() == "" {
 		h.Set(p.Timestamp, strconv.FormatInt(now.Unix(), 10))
 	}
-}
-
-func (p hmacProof) sign(e *evidence) error {
-	p.stamp(e.header, e.now)
-	e.header.Set(p.Header, p.Prefix+p.encode(p.sum(p.keys[0], e)))
-	return nil
 }
 
 func (p hmacProof) challenge() string {

@@ -78,7 +78,7 @@ func (p webhooksProof) prove(ctx context.Context, e *evidence) error {
 	if err := p.glance(e); err != nil {
 		return err
 	}
-	if err := p.v1.timely(e.header, e.now); err != nil {
+	if err := p.v1.timely(e); err != nil {
 		return err
 	}
 	var content bytes.Buffer
