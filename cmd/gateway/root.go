@@ -20,7 +20,7 @@ func newRootCommand(started *bool) *cobra.Command {
 		newRunCommand(), newDemoCommand(), newSimCommand(), newCheckCommand(), newExplainCommand(), newTestCommand(), newRunsCommand(), newVersionCommand(),
 		newPresetsCommand(), newSendCommand(), newBenchCommand(),
 		newDeadCommand(), newReplayCommand(), newTenantsCommand(), newSubscriptionsCommand(), newEventsCommand(), newRulesCommand(), newSourcesCommand(),
-		newPauseCommand(), newResumeCommand(), newBreakerCommand(), newWebhooksCommand(),
+		newPauseCommand(), newResumeCommand(), newDoctorCommand(), newBreakerCommand(), newWebhooksCommand(),
 		newBackupCommand(), newRestoreCommand(),
 	)
 	return root

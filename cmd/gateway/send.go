@@ -153,10 +153,15 @@ func (s *sending) address(cfg *config) string {
 		if cfg.TLS != (tlsFiles{}) {
 			scheme = "https://"
 		}
-		if strings.HasPrefix(addr, ":") || strings.HasPrefix(addr, "0.0.0.0:") || strings.HasPrefix(addr, "[::]:") {
-			addr = "127.0.0.1" + addr[strings.LastIndex(addr, ":"):]
-		}
-		base = scheme + addr
+		base = scheme + reachable(addr)
 	}
 	return base + "/hooks/" + s.source
+}
+
+// reachable is where something that listens on an address is found on this machine.
+func reachable(addr string) string {
+	if strings.HasPrefix(addr, ":") || strings.HasPrefix(addr, "0.0.0.0:") || strings.HasPrefix(addr, "[::]:") {
+		return "127.0.0.1" + addr[strings.LastIndex(addr, ":"):]
+	}
+	return addr
 }
