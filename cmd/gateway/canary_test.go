@@ -125,11 +125,42 @@ func (w *watch) look(where, text string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.bytes[strings.Fields(where)[0]] += len(text)
+	if place, at := w.find(text); place != "" {
+		w.t.Errorf("%s shows the secret %s: ...%s...", where, place, text[max(0, at-120):min(len(text), at+120)])
+	}
+}
+
+// find returns whose secret a text shows and where; "" when it shows none.
+func (w *watch) find(text string) (place string, at int) {
 	for needle, place := range w.needles {
 		if at := strings.Index(text, needle); at >= 0 {
-			w.t.Errorf("%s shows the secret %s: ...%s...", where, place, text[max(0, at-120):min(len(text), at+120)])
-			return
+			return place, at
 		}
+	}
+	return "", 0
+}
+
+// TestSecretThatComesOutIsCaught shows secrets on purpose, as each output would, and
+// holds that the judge of I10 finds them.
+func TestSecretThatComesOutIsCaught(t *testing.T) {
+	t.Parallel()
+	places := secretsOf(t)
+	w := newWatch(t, places)
+	for _, place := range places {
+		for how, shown := range map[string]string{
+			"a log line":       fmt.Sprintf(`{"level":"info","url":"http://h/?key=%s"}`, canary(place)),
+			"an error":         fmt.Sprintf("get token: 401 for %q", canary(place)),
+			"basic proof":      "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte("etl:"+canary(place))),
+			"a dump":           fmt.Sprintf("%x", canary(place)),
+			"a struct printed": fmt.Sprintf("%+v", struct{ Secret string }{canary(place)}),
+		} {
+			if found, _ := w.find(shown); found != place {
+				t.Errorf("%s that shows the secret %s: found %q", how, place, found)
+			}
+		}
+	}
+	if found, _ := w.find(`{"level":"info","source":"plain"}`); found != "" {
+		t.Errorf("found %s where there is none", found)
 	}
 }
 
