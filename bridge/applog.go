@@ -11,8 +11,10 @@ import (
 // An AppRecord is what the ledger keeps of an app beyond its runs: it is written
 // together with the end of each run that reloaded the app.
 type AppRecord struct {
-	App  string  `json:"app"`
-	Took []int64 `json:"took_ms,omitempty"` // how long its newest reloads took, from queued to ended
+	App    string  `json:"app"`                 // "" = all apps of the tenant, of which only Told is kept
+	Took   []int64 `json:"took_ms,omitempty"`   // how long its newest reloads took, from queued to ended
+	Starts []int64 `json:"starts_ms,omitempty"` // when its reloads of the last day were started, Unix time; the newest MostDaily
+	Told   int     `json:"told,omitempty"`      // of its daily budget: 1 warned, 2 exhausted
 }
 
 // learnFrom is how many reloads of an app say how long they usually take.
@@ -24,6 +26,17 @@ func (s *Scheduler) about(id string) *AppRecord {
 		s.apps[id] = &AppRecord{App: id}
 	}
 	return s.apps[id]
+}
+
+// recallApps takes in the records of the ledger.
+func (s *Scheduler) recallApps(held []AppRecord) {
+	for _, record := range held {
+		known := s.about(record.App)
+		known.Took, known.Told = slices.Clone(record.Took), record.Told
+		for _, at := range record.Starts {
+			s.countStart(record.App, time.UnixMilli(at))
+		}
+	}
 }
 
 // took returns how long the newest reloads of an app took.
@@ -45,13 +58,19 @@ func (s *Scheduler) took(app string) []time.Duration {
 func (s *Scheduler) learn(run *Run) {
 	for i := range run.Steps {
 		step := &run.Steps[i]
-		if run.Plan.Steps[i].Action != rules.Reload || step.State != StepSucceeded || len(step.Attempts) == 0 {
+		if run.Plan.Steps[i].Action != rules.Reload || len(step.Attempts) == 0 {
 			continue
 		}
 		app := s.about(run.Plan.Steps[i].Args.App)
+		s.learned[app.App] = true
+		if s.limits.DailyBudget > 0 {
+			s.learned[allApps] = true
+		}
+		if step.State != StepSucceeded {
+			continue
+		}
 		app.Took = append(app.Took, step.lasted().Milliseconds())
 		app.Took = app.Took[max(0, len(app.Took)-learnFrom):]
-		s.learned[app.App] = true
 	}
 }
 
@@ -60,8 +79,11 @@ func (s *Scheduler) learn(run *Run) {
 func (s *Scheduler) Learned() []AppRecord {
 	var changed []AppRecord
 	for _, id := range slices.Sorted(maps.Keys(s.learned)) {
-		record := *s.apps[id]
-		record.Took = slices.Clone(record.Took)
+		record := *s.about(id)
+		record.Took, record.Starts = slices.Clone(record.Took), slices.Clone(record.Starts)
+		if id == allApps {
+			record.Starts = nil // they are those of the apps
+		}
 		changed = append(changed, record)
 	}
 	clear(s.learned)

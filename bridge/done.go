@@ -133,6 +133,9 @@ func (s *Scheduler) called(t *task, report Report, now time.Time) {
 	attempt := step.attempt()
 	attempt.AnsweredAt, attempt.Sent = now, report.Sent
 	attempt.Identity, attempt.Reason = report.Identity, verdict.Reason
+	if t.run.Plan.Steps[i].Action == rules.Reload && verdict.Kind != VerdictLost && !attempt.started() {
+		s.uncountStart(t.run.Plan.Steps[i].Args.App, attempt.CalledAt)
+	}
 	s.touch(t)
 	switch verdict.Kind {
 	case VerdictDone:
@@ -239,11 +242,6 @@ func (s *Scheduler) follow(t *task, reloadID string, now time.Time) {
 	s.reloads[reloadID] = t
 	s.ours.note(reloadID, now)
 	t.misses, t.pushed, t.wakes, t.stopped, t.cancelAt = 0, false, 0, false, time.Time{}
-}
-
-// nextPoll is when to ask next how a step's reload stands.
-func (s *Scheduler) nextPoll(t *task, i int, now time.Time) time.Time {
-	return now.Add(nextPoll(now.Sub(t.submitted), s.took(t.run.Plan.Steps[i].Args.App), s.limits.Poll))
 }
 
 func (s *Scheduler) polled(t *task, report Report, now time.Time) {

@@ -24,6 +24,9 @@ type Limits struct {
 	// over, as with an embedded broker, whose data one process uses at a time.
 	Alone bool
 
+	Apps        map[string]AppLimit // by id; others have none
+	DailyBudget int                 // reloads of all apps started in any 24 hours; 0 = no limit
+
 	Pending   time.Duration // between two tries while somebody else's reload of the app is pending
 	Frequency time.Duration // between two tries once the app's reloads of the day are used up
 }

@@ -13,6 +13,7 @@ const (
 	forgetsLanes              // I3: lanes are lost with a crash
 	forgetsCalls              // I4: calls do not count after a crash
 	forgetsReads              // I4: what was set aside does not count after a crash
+	forgetsStarts             // I4: an app's starts do not count after a crash
 	tellsLate                 // I5: the outbox is cleared before it is told
 	forgetsToWake             // I6: a run sleeps for ever
 	forgetsTries              // I6: the policy begins anew after a crash
@@ -31,6 +32,9 @@ func (m mutation) corrupt(held *Snapshot) {
 		held.Recent = nil
 	case forgetsPauses:
 		held.Pauses = nil
+	}
+	if m == forgetsStarts {
+		held.Apps = nil
 	}
 	if m == forgetsReads {
 		held.Blocks = nil
@@ -66,6 +70,7 @@ func TestEveryBrokenPromiseIsCaught(t *testing.T) {
 		"a lost call is repeated blindly":   {callsBlindly, []string{"I2"}},
 		"lanes are lost":                    {forgetsLanes, []string{"I3"}},
 		"calls are forgotten":               {forgetsCalls, []string{"I4"}},
+		"starts are forgotten":              {forgetsStarts, []string{"I4"}},
 		"reads are forgotten":               {forgetsReads, []string{"I4"}},
 		"the outbox is cleared too soon":    {tellsLate, []string{"I5"}},
 		"a run is not woken":                {forgetsToWake, []string{"I6"}},

@@ -103,7 +103,13 @@ func (s *Scheduler) wants(t *task, now time.Time) (Kind, time.Time) {
 	if run.unbound() {
 		return KindResolve, step.NotBefore
 	}
-	return callKind(run.Plan.Steps[i], step), step.NotBefore
+	kind, at := callKind(run.Plan.Steps[i], step), step.NotBefore
+	if kind == KindCall && run.Plan.Steps[i].Action == rules.Reload {
+		if free, _ := s.startable(run.Plan.Steps[i].Args.App, now); free.After(at) {
+			at = free
+		}
+	}
+	return kind, at
 }
 
 // due is when a run's gathering ends. Where the journal's clock is ahead of ours,
@@ -177,6 +183,9 @@ func (s *Scheduler) begin(t *task, i int, now time.Time) {
 		step.Mode = PublishReplace // its target was given
 	}
 	step.NotBefore = time.Time{}
+	if run.Plan.Steps[i].Action == rules.Reload {
+		s.spend(run.Plan.Steps[i].Args.App, now)
+	}
 	step.try(Attempt{CalledAt: now, QlikTime: s.clock(now), Sent: true})
 	s.touch(t)
 }

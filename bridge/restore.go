@@ -70,6 +70,7 @@ func (s *Scheduler) cancelAgain(asked, now time.Time) time.Time {
 // recall counts a run's calls into the windows of their classes, and remembers
 // what it is known to have done.
 func (s *Scheduler) recall(run *Run, now time.Time) {
+	s.recallStarts(run)
 	s.admitted[run.Rule] = max(s.admitted[run.Rule], run.Causes.Last)
 	for i := range run.Steps {
 		class, _ := Command{Kind: KindCall, Step: run.Plan.Steps[i]}.class()

@@ -104,9 +104,7 @@ func NewScheduler(names Names, limits Limits, senses Senses, now time.Time, held
 		foreign: newForeigners(held.Foreign), pauses: map[paused]Pause{},
 	}
 	s.adoptPauses(held.Pauses)
-	for _, record := range held.Apps {
-		s.apps[record.App] = &record
-	}
+	s.recallApps(held.Apps)
 	for _, class := range classes() {
 		s.quota[class] = &window{rate: limits.Quota[class], limit: limits.Parallel[class], grace: limits.Grace, late: limits.late(class)}
 		s.queues[class] = &queue{}
@@ -117,6 +115,9 @@ func NewScheduler(names Names, limits Limits, senses Senses, now time.Time, held
 	}
 	for _, run := range held.Active {
 		s.recall(run, now)
+	}
+	s.recallBudgets(now)
+	for _, run := range held.Active {
 		s.restore(run, now)
 	}
 	return s
@@ -177,6 +178,10 @@ func (s *Scheduler) serve(class qlik.Class, now time.Time, again *time.Time) (Co
 			return Command{}, false
 		}
 		t := (*waiting)[0]
+		if s.tooSoon(t, now) {
+			s.consider(t, now)
+			continue
+		}
 		t.leave()
 		if t.want == KindCall && !s.takeLanes(t) {
 			continue

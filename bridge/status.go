@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/qlikgateway/gateway/bridge/rules"
 	"github.com/qlikgateway/gateway/qlik"
 )
 
@@ -53,18 +54,20 @@ type Wait string
 
 // What open runs do and wait for.
 const (
-	WaitGather  Wait = "gathering"   // more triggers may join
-	WaitParts   Wait = "parts"       // parts of its join have not come
-	WaitBreaker Wait = "breaker"     // the tenant does not answer
-	WaitHeld    Wait = "tenant_held" // the tenant refuses us
-	WaitPause   Wait = "paused"      // an operator paused its tenant, app or rule
-	WaitApp     Wait = "app_busy"    // another run has the app
-	WaitQuota   Wait = "quota"       // Qlik's quota or its turn
-	WaitRetry   Wait = "retry"       // until its next try
-	WaitPerson  Wait = "decision"    // somebody has to say how a step ended
-	DoingCall   Wait = "calling"     // a call is under way
-	DoingReload Wait = "reloading"   // Qlik reloads the app
-	DoingEnd    Wait = "telling"     // it has ended; its outcome is being told
+	WaitGather   Wait = "gathering"    // more triggers may join
+	WaitParts    Wait = "parts"        // parts of its join have not come
+	WaitBreaker  Wait = "breaker"      // the tenant does not answer
+	WaitHeld     Wait = "tenant_held"  // the tenant refuses us
+	WaitPause    Wait = "paused"       // an operator paused its tenant, app or rule
+	WaitApp      Wait = "app_busy"     // another run has the app
+	WaitQuota    Wait = "quota"        // Qlik's quota or its turn
+	WaitInterval Wait = "min_interval" // the app's last start is too near
+	WaitBudget   Wait = "budget"       // the daily budget of the app or the tenant is used up
+	WaitRetry    Wait = "retry"        // until its next try
+	WaitPerson   Wait = "decision"     // somebody has to say how a step ended
+	DoingCall    Wait = "calling"      // a call is under way
+	DoingReload  Wait = "reloading"    // Qlik reloads the app
+	DoingEnd     Wait = "telling"      // it has ended; its outcome is being told
 )
 
 // A Parked run waits for something.
@@ -137,6 +140,8 @@ func (s *Scheduler) parked(t *task, now time.Time) Parked {
 	i := t.run.current()
 	step := &t.run.Steps[i]
 	p.App = t.run.Plan.Steps[i].Args.App
+	free, why := s.startable(p.App, now)
+	starts := t.run.Plan.Steps[i].Action == rules.Reload
 	other := s.holderBefore(t)
 	switch {
 	case t.run.State == RunHeld:
@@ -160,6 +165,8 @@ func (s *Scheduler) parked(t *task, now time.Time) Parked {
 		p.Wait, p.Until = WaitHeld, s.gate.at
 	case s.gate.closed:
 		p.Wait, p.Until = WaitBreaker, s.gate.at
+	case starts && free.After(now) && free.After(step.NotBefore):
+		p.Wait, p.Until = why, free
 	case step.NotBefore.After(now):
 		p.Wait, p.Until, p.Cause = WaitRetry, step.NotBefore, string(step.Reason)
 	default:

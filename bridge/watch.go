@@ -51,6 +51,11 @@ func usual(took []time.Duration) (soonest, latest time.Duration, known bool) {
 	return min(low-spread/3, middle*925/1000), max(high+spread/3, middle*1075/1000), true
 }
 
+// nextPoll is when to ask next how a step's reload stands.
+func (s *Scheduler) nextPoll(t *task, i int, now time.Time) time.Time {
+	return now.Add(nextPoll(now.Sub(t.submitted), s.took(t.run.Plan.Steps[i].Args.App), s.limits.Poll))
+}
+
 // backoff returns the wait before try number n (from 1): base doubled each time up
 // to longest, with full jitter, never under a tenth of it so that tries spread.
 func backoff(n int, base, longest time.Duration, jitter float64) time.Duration {

@@ -25,6 +25,7 @@ func (q *tenant) startReload(command Command, report *Report, at time.Time) erro
 		}
 		return &qlik.Error{Status: 429, Code: qlik.CodePending, Sent: true}
 	}
+	q.budgets(app, at)
 	r := q.newReload(app, at)
 	r.owner, r.run = who, command.Run
 	if q.echo && q.cloud {
@@ -33,6 +34,33 @@ func (q *tenant) startReload(command Command, report *Report, at time.Time) erro
 	now := r.as(at)
 	report.Reload = &now
 	return nil
+}
+
+// budgets holds that an app's interval and the daily budgets are kept to, as far as
+// calls may arrive late.
+func (q *tenant) budgets(app string, at time.Time) {
+	if at.Before(q.from) {
+		return
+	}
+	late := q.w.limits.late(qlik.ClassReload)
+	limit := q.w.limits.Apps[app]
+	ofApp, ofAll := 1, 1
+	for _, r := range q.reloads {
+		if r.owner == "" || r.CreationTime.Before(q.from) || at.Sub(r.CreationTime) > day-late {
+			continue
+		}
+		ofAll++
+		if r.AppID != app {
+			continue
+		}
+		ofApp++
+		if apart := at.Sub(r.CreationTime); apart < limit.MinInterval-late {
+			q.w.violated("I4", "app %s is reloaded again after %s", app, apart)
+		}
+	}
+	if limit.DailyBudget > 0 && ofApp > limit.DailyBudget || q.w.limits.DailyBudget > 0 && ofAll > q.w.limits.DailyBudget {
+		q.w.violated("I4", "%d reloads of app %s in a day, %d of all apps", ofApp, app, ofAll)
+	}
 }
 
 // newReload makes a reload with a fate of its own.

@@ -76,6 +76,10 @@ func newWorld(seed uint64, broken mutation, seen func(from, to string)) *world {
 	w.limits.Quota = map[qlik.Class]Rate{
 		qlik.ClassReload: {5, time.Minute}, qlik.ClassWrite: {4, time.Minute}, qlik.ClassRead: {[]int{20, 1000}[w.IntN(2)], time.Minute},
 	}
+	if w.chance(2) {
+		w.limits.Apps = map[string]AppLimit{"app-a": {MinInterval: 3 * time.Minute}, "app-b": {DailyBudget: 1 + w.IntN(4)}}
+		w.limits.DailyBudget = 4 + w.IntN(20)
+	}
 	w.plans = worldPlans(w.Rand)
 	w.tenant = newTenant(w)
 	w.boot()

@@ -126,6 +126,7 @@ func waits(wait bridge.Wait) string {
 		bridge.WaitGather: "gathers more triggers", bridge.WaitParts: "parts of its join", bridge.WaitBreaker: "Qlik does not answer",
 		bridge.WaitHeld: "Qlik refuses our credentials", bridge.WaitPause: "the end of a pause", bridge.WaitApp: "another run has the app",
 		bridge.WaitQuota: "its turn within Qlik's quota", bridge.WaitRetry: "its next try",
+		bridge.WaitInterval: "the app's min_interval", bridge.WaitBudget: "the daily budget",
 		bridge.WaitPerson: "somebody's decision", bridge.DoingCall: "a call is under way",
 		bridge.DoingReload: "Qlik reloads the app", bridge.DoingEnd: "its outcome is being told",
 	}[wait]

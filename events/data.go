@@ -125,6 +125,15 @@ type PauseData struct {
 	Until  time.Time `json:"until,omitzero"` // when it ends by itself
 }
 
+// BudgetData is the data of budget.* outcomes.
+type BudgetData struct {
+	Tenant string    `json:"tenant"`
+	App    *AppRef   `json:"app,omitempty"` // whose budget it is; without, it is the tenant's
+	Budget int       `json:"budget"`        // reloads that may be started in any 24 hours
+	Used   int       `json:"used"`
+	FreeAt time.Time `json:"free_at,omitzero"` // of exhausted: when the next may be started
+}
+
 // SubscriptionData is the data of subscription.* outcomes.
 type SubscriptionData struct {
 	Subscription string    `json:"subscription"`

@@ -78,6 +78,8 @@ func sample(kind events.Kind) any {
 	case events.RunData:
 		steps := []events.StepState{{Name: "reload", Action: "reload", State: "succeeded", Attempts: 1}}
 		return events.RunData{Work: work, State: kind.Participle(), Steps: steps, Opened: moment, Started: moment, Ended: moment}
+	case events.BudgetData:
+		return events.BudgetData{Tenant: "acme", App: &app, Budget: 192, Used: 192, FreeAt: moment}
 	case events.TenantData:
 		return events.TenantData{Tenant: "acme", Reason: events.ReasonServerError, Error: "503", Since: moment, Probe: moment}
 	case events.PauseData:
@@ -112,6 +114,9 @@ func bare(kind events.Kind) any {
 	}
 	if kind.Schema == "pause" {
 		return events.PauseData{Tenant: "acme", Since: time.Date(2026, 11, 23, 16, 0, 0, 0, time.UTC)}
+	}
+	if kind.Schema == "budget" {
+		return events.BudgetData{Tenant: "acme", Budget: 1}
 	}
 	if kind.Schema == "subscription" {
 		return events.SubscriptionData{Subscription: "alerts", Host: "hooks.example.com", Reason: events.ReasonGone}

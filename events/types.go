@@ -42,6 +42,9 @@ const (
 	TypeRulePaused     = TypePrefix + "rule.paused"
 	TypeRuleResumed    = TypePrefix + "rule.resumed"
 
+	TypeBudgetWarned    = TypePrefix + "budget.warned"
+	TypeBudgetExhausted = TypePrefix + "budget.exhausted"
+
 	TypeSubscriptionWarned   = TypePrefix + "subscription.warned"
 	TypeSubscriptionDisabled = TypePrefix + "subscription.disabled"
 	TypeSubscriptionGap      = TypePrefix + "subscription.gap"
@@ -106,6 +109,8 @@ func Catalog() []Kind {
 		{TypeAppResumed, "pause", PauseData{}, "app", false, "the app's pause ended, by an operator or its time"},
 		{TypeRulePaused, "pause", PauseData{}, "rule", false, "an operator paused the rule: no step of it begins, triggers gather"},
 		{TypeRuleResumed, "pause", PauseData{}, "rule", false, "the rule's pause ended, by an operator or its time"},
+		{TypeBudgetWarned, "budget", BudgetData{}, "app", false, "four fifths of the daily budget of an app, or of the tenant, are used"},
+		{TypeBudgetExhausted, "budget", BudgetData{}, "app", false, "the daily budget of an app, or of the tenant, is used up: further reloads wait, nothing is lost"},
 		{TypeSubscriptionWarned, "subscription", SubscriptionData{}, "subscription", false, "deliveries over HTTP fail, and the subscription will be disabled if they go on failing"},
 		{TypeSubscriptionDisabled, "subscription", SubscriptionData{}, "subscription", false, "nothing is delivered over HTTP until somebody enables the subscription: it answered 410, or failed for too long"},
 		{TypeSubscriptionGap, "subscription", SubscriptionData{}, "subscription", false, "outcomes were kept no longer before they could be delivered"},

@@ -3,6 +3,7 @@ package main
 import (
 	"time"
 
+	"github.com/qlikgateway/gateway/bridge"
 	"github.com/qlikgateway/gateway/bridge/rules"
 	"github.com/qlikgateway/gateway/console"
 	"github.com/qlikgateway/gateway/events"
@@ -33,15 +34,16 @@ type config struct {
 	Subscriptions []events.Subscription // in the order of the file
 	Readers       []events.Reader       // of GET /v1/events
 
-	SourceNames []string           // in the order of the alphabet
-	RuleNames   []string           // in the order of the file
-	FromQlik    []ingress.Source   // the sources that Qlik's webhooks feed
-	Files       []string           // that the configuration is read from beside its own: secrets and certificates
-	Definitions []rules.Definition // the rules as written
-	Apps        map[string]string  // names of apps, by id
-	Shown       []console.Source   // the sources, as operators may see them
-	Tokens      []console.Token    // of the console
-	Document    []byte             // what the rules are made of, as JSON: the same text is the same revision
+	SourceNames []string                   // in the order of the alphabet
+	RuleNames   []string                   // in the order of the file
+	FromQlik    []ingress.Source           // the sources that Qlik's webhooks feed
+	Files       []string                   // that the configuration is read from beside its own: secrets and certificates
+	Definitions []rules.Definition         // the rules as written
+	Apps        map[string]string          // names of apps, by id
+	AppLimits   map[string]bridge.AppLimit // by id in lower case
+	Shown       []console.Source           // the sources, as operators may see them
+	Tokens      []console.Token            // of the console
+	Document    []byte                     // what the rules are made of, as JSON: the same text is the same revision
 }
 
 // tlsFiles are the paths of a certificate and its key, in PEM.
@@ -49,9 +51,10 @@ type tlsFiles struct{ Cert, Key string }
 
 // A tenantConfig is what the gateway knows of one Qlik Cloud tenant.
 type tenantConfig struct {
-	Qlik    qlik.Config
-	Quota   map[qlik.Class]rate // the classes that differ from Qlik's published quotas
-	Breaker qlik.BreakerConfig  // without Probe and OnChange; zero = the breaker's defaults
+	Qlik        qlik.Config
+	Quota       map[qlik.Class]rate // the classes that differ from Qlik's published quotas
+	DailyBudget int                 // reloads started in any 24 hours; 0 = no limit
+	Breaker     qlik.BreakerConfig  // without Probe and OnChange; zero = the breaker's defaults
 }
 
 // A rate is how many calls Qlik allows in any span of Per.

@@ -144,6 +144,7 @@ func (g *gateway) dispatcher(name string, shared bridge.Config) (*bridge.Dispatc
 	}
 	shared.Tenant, shared.URL, shared.Client, shared.Breaker = name, tenant.Qlik.URL, client, tenant.Breaker
 	shared.Limits = g.limits
+	shared.Limits.Apps, shared.Limits.DailyBudget = g.cfg.AppLimits, tenant.DailyBudget
 	shared.Limits.Alone = g.cfg.Broker.URL == ""
 	shared.Limits.Quota = map[qlik.Class]bridge.Rate{}
 	for class, rate := range g.limits.Quota {

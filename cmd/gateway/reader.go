@@ -51,6 +51,7 @@ func (r *reader) read() *config {
 	for _, name := range sorted(r.written.Tenants) {
 		c.Tenants[name] = r.tenant(name)
 	}
+	c.AppLimits = r.appLimits()
 	c.SourceNames = sorted(r.written.Sources)
 	var problems []rules.Problem
 	sources := r.sources()
@@ -173,8 +174,9 @@ func (r *reader) tenant(name string) tenantConfig {
 	t := r.written.Tenants[name]
 	path := []string{"tenants", name}
 	c := tenantConfig{
-		Qlik:  qlik.Config{URL: t.URL, Dialect: qlik.Dialect(t.Dialect)},
-		Quota: r.quota(t.Quota, child(path, "quota")),
+		Qlik:        qlik.Config{URL: t.URL, Dialect: qlik.Dialect(t.Dialect)},
+		Quota:       r.quota(t.Quota, child(path, "quota")),
+		DailyBudget: t.DailyBudget,
 		Breaker: qlik.BreakerConfig{
 			Failures: t.Breaker.Failures,
 			Over:     r.duration(t.Breaker.Over, "tenants", name, "breaker", "over"),

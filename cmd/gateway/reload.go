@@ -130,7 +130,8 @@ func fixedChanges(old, next *config) []string {
 		"console.tokens":       reflect.DeepEqual(old.Tokens, next.Tokens),
 		"console.addr":         old.ConsoleAddr == next.ConsoleAddr,
 		"broker":               reflect.DeepEqual(old.Broker, next.Broker),
-		"tenants":              reflect.DeepEqual(old.Tenants, next.Tenants),
+		"apps.*.min_interval or apps.*.daily_budget": reflect.DeepEqual(old.AppLimits, next.AppLimits),
+		"tenants": reflect.DeepEqual(old.Tenants, next.Tenants),
 	} {
 		if !same {
 			fixed = append(fixed, name)

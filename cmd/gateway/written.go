@@ -65,13 +65,14 @@ type writtenUser struct {
 }
 
 type writtenTenant struct {
-	URL     string            `json:"url"`
-	Dialect string            `json:"dialect"`
-	APIKey  secret            `json:"api_key"`
-	OAuth   writtenOAuth      `json:"oauth"`
-	Quota   map[string]string `json:"quota"`
-	Foreign bool              `json:"foreign_reloads"`
-	Breaker struct {
+	URL         string            `json:"url"`
+	Dialect     string            `json:"dialect"`
+	APIKey      secret            `json:"api_key"`
+	OAuth       writtenOAuth      `json:"oauth"`
+	Quota       map[string]string `json:"quota"`
+	Foreign     bool              `json:"foreign_reloads"`
+	DailyBudget int               `json:"daily_budget"`
+	Breaker     struct {
 		Failures int    `json:"failures"`
 		Over     string `json:"over"`
 		Open     string `json:"open"`
@@ -84,8 +85,10 @@ type writtenOAuth struct {
 }
 
 type writtenApp struct {
-	ID      string `json:"id"`
-	Publish struct {
+	ID          string `json:"id"`
+	MinInterval string `json:"min_interval"`
+	DailyBudget int    `json:"daily_budget"`
+	Publish     struct {
 		Space  string `json:"space"`
 		Target string `json:"target"`
 	} `json:"publish"`
