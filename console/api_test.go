@@ -68,6 +68,8 @@ func TestAnswersAreAsTheDocumentPromises(t *testing.T) {
 		{"GET", "/api/v1/runs?state=odd", "", 400},
 		{"GET", "/api/v1/runs/" + id, "", 200},
 		{"GET", "/api/v1/runs/none", "", 404},
+		{"GET", "/api/v1/runs/" + id + "/log", "", 200},
+		{"GET", "/api/v1/runs/none/log", "", 404},
 		{"POST", "/api/v1/runs/" + open + "/resolve", `{"as": "retry"}`, 503}, // no dispatcher works here
 		{"POST", "/api/v1/runs/none/resolve", `{"as": "retry"}`, 404},
 		{"POST", "/api/v1/runs/" + open + "/cancel", `{}`, 503},

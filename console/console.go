@@ -39,12 +39,14 @@ type Config struct {
 	Metrics  prometheus.Gatherer
 	Told     *events.Subscriptions       // who is told of outcomes over HTTP
 	Ready    func(context.Context) error // nil while webhooks can be taken; Qlik's health is no part of it
-	Indexed  int                         // most runs that lists know; 0 = bridge.DefaultIndexed
-	Version  string
-	Backup   func(ctx context.Context, w io.Writer) error // writes an archive of the store; nil = it is not ours to back up
-	Dial     *Dial                                        // how much is logged; nil = that is fixed
-	Routes   func(method, path string)                    // told of every route; nil = nobody asks
-	Log      zerolog.Logger
+	// ReloadLog reads the log of a reload from Qlik.
+	ReloadLog func(ctx context.Context, tenant, app, reload string) (io.ReadCloser, error)
+	Indexed   int // most runs that lists know; 0 = bridge.DefaultIndexed
+	Version   string
+	Backup    func(ctx context.Context, w io.Writer) error // writes an archive of the store; nil = it is not ours to back up
+	Dial      *Dial                                        // how much is logged; nil = that is fixed
+	Routes    func(method, path string)                    // told of every route; nil = nobody asks
+	Log       zerolog.Logger
 }
 
 // answerLimit bounds how long an answer may take to be made.
@@ -130,6 +132,7 @@ func (c *Console) routeAPI(api *gin.RouterGroup) {
 	c.routeViews(api)
 	api.GET("/runs", c.listRuns)
 	api.GET("/runs/:id", c.showRun)
+	api.GET("/runs/:id/log", c.admit(Operator), c.reloadLog)
 	api.POST("/runs/:id/resolve", append(change, c.resolveRun)...)
 	api.POST("/runs/:id/cancel", append(change, c.cancelRun)...)
 	c.routePauses(api, change...)

@@ -69,6 +69,9 @@ func newDesk(t testing.TB, edit ...func(*console.Config)) *desk {
 		Metrics: prometheus.NewRegistry(), Ready: func(context.Context) error { return errors.New("not today") },
 		Version: "test", Dial: console.NewDial(zerolog.InfoLevel), Log: zerolog.New(zerolog.SyncWriter(d.log)),
 	}
+	cfg.ReloadLog = func(context.Context, string, string, string) (io.ReadCloser, error) {
+		return io.NopCloser(strings.NewReader("Error: field not found")), nil
+	}
 	cfg.Told, err = events.OpenSubscriptions(t.Context(), js, names.Ledger, names.Out)
 	d.must(err)
 	d.dead = events.NewDeadLetters(js, names.Dead, names.DeadSubject)

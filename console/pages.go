@@ -89,6 +89,7 @@ func (c *Console) routePages(site *gin.RouterGroup) {
 	pauses.POST("/resume", c.resumeFromPage)
 	orders := inside.Group("/runs/:id", c.admit(Operator), sameOrigin, c.audit)
 	orders.POST("/cancel", c.cancelFromPage)
+	orders.POST("/retry", c.retryFromPage)
 	orders.POST("/resolve", c.resolveFromPage)
 }
 

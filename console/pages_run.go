@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"html/template"
 	"net/http"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -32,6 +34,8 @@ type runView struct {
 	Qlik    string // address of the tenant
 	Asked   string // an order that was given, or why it was refused
 	Refused bool
+	TraceID string // of the sender's trace
+	Retry   bool   // it ended badly, and can be carried out again
 }
 
 // A causeView is an event that a run was carried out for.
@@ -75,6 +79,10 @@ func (c *Console) showRunPage(g *gin.Context, asked string, refused bool) {
 			view.Row = row(setup, now, s)
 		}
 	}
+	if parts := strings.Split(run.Trace, "-"); len(parts) == 4 {
+		view.TraceID = parts[1]
+	}
+	view.Retry = run.State.Ended() && run.State != bridge.RunSucceeded
 	view.Causes, view.More = c.causes(ctx, run)
 	view.Told = c.tail.after(0, func(told Told) bool { return told.Run == run.ID })
 	view.Line = timeline(setup, run, view.Causes, view.Told)
@@ -163,6 +171,18 @@ func spans(run *bridge.Run, now time.Time) []bar {
 // cancelFromPage and resolveFromPage give orders as forms do.
 func (c *Console) cancelFromPage(g *gin.Context) {
 	c.orderFromPage(g, bridge.Order{Op: bridge.OpCancel})
+}
+
+// retryFromPage brings the events of a run that ended badly back.
+func (c *Console) retryFromPage(g *gin.Context) {
+	ctx, cancel := context.WithTimeout(g.Request.Context(), answerLimit)
+	defer cancel()
+	summary, err := c.Replayer.Replay(ctx, bridge.ReplayQuery{Run: g.Param("id")}, func(bridge.Replayed) error { return nil })
+	if err != nil {
+		c.showRunPage(g, err.Error(), true)
+		return
+	}
+	c.showRunPage(g, fmt.Sprintf("%s of this run replayed, by the rules in force; the newest runs are under Runs.", plural(summary.Replayed, "event", "events")), false)
 }
 
 func (c *Console) resolveFromPage(g *gin.Context) {

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"strconv"
 	"strings"
 
@@ -66,6 +68,21 @@ func (s *session) show(c *config, revision uint64) {
 		setup.Tenants = append(setup.Tenants, console.Tenant{Name: name, URL: tenant.URL, Dialect: string(dialect)})
 	}
 	s.setup.Store(setup)
+}
+
+// reloadLogOf reads logs of reloads from the tenants as they are configured.
+func reloadLogOf(tenants map[string]tenantConfig) func(ctx context.Context, tenant, app, reload string) (io.ReadCloser, error) {
+	return func(ctx context.Context, tenant, app, reload string) (io.ReadCloser, error) {
+		known, configured := tenants[tenant]
+		if !configured {
+			return nil, fmt.Errorf("tenant %s is not configured any more", tenant)
+		}
+		client, err := qlik.New(known.Qlik)
+		if err != nil {
+			return nil, err
+		}
+		return client.GetAppReloadLog(ctx, app, reload)
+	}
 }
 
 // holderOf tells who works for a tenant.

@@ -1,0 +1,97 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"regexp"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/qlikgateway/gateway/bridge"
+)
+
+// mostLog is how much of a reload's log is shown: its end, which says what failed.
+const mostLog = 256 << 10
+
+// errNoLog says that a step has no reload whose log could be read.
+var errNoLog = errors.New("no step of this name has started a reload")
+
+// reloadLog answers with the end of the log of a step's reload, read from Qlik now.
+// What looks like a secret in it is left out.
+func (c *Console) reloadLog(g *gin.Context) {
+	ctx, cancel := context.WithTimeout(g.Request.Context(), answerLimit)
+	defer cancel()
+	run, err := c.Ledger.Run(ctx, g.Param("id"))
+	var text string
+	if err == nil {
+		text, err = c.readLog(ctx, run, g.Query("step"))
+	}
+	switch {
+	case errors.Is(err, bridge.ErrNoRun), errors.Is(err, errNoLog):
+		problem(g, http.StatusNotFound, err.Error())
+	case err != nil:
+		c.Log.Warn().Err(err).Str("run_id", g.Param("id")).Msg("console: cannot read the reload's log")
+		problem(g, http.StatusBadGateway, "Qlik does not give the log: "+err.Error())
+	default:
+		g.Header("X-Content-Type-Options", "nosniff")
+		g.String(http.StatusOK, "%s", text)
+	}
+}
+
+// readLog reads the log of the reload that a step started; without a name, of the
+// last that has one.
+func (c *Console) readLog(ctx context.Context, run *bridge.Run, step string) (string, error) {
+	for i := len(run.Steps) - 1; i >= 0; i-- {
+		plan, reload := run.Plan.Steps[i], run.Steps[i].Result.ReloadID
+		if reload == "" || step != "" && step != plan.Name {
+			continue
+		}
+		log, err := c.ReloadLog(ctx, run.Tenant, plan.Args.App, reload)
+		if err != nil {
+			return "", err
+		}
+		text, err := lastOf(log, mostLog)
+		return scrub(text), errors.Join(err, log.Close())
+	}
+	return "", errNoLog
+}
+
+// lastOf returns the last so many bytes of a text, from the beginning of a line.
+func lastOf(text io.Reader, most int) (string, error) {
+	var kept []byte
+	buffer := make([]byte, 32<<10)
+	cut := false
+	for {
+		n, err := text.Read(buffer)
+		kept = append(kept, buffer[:n]...)
+		if len(kept) > 2*most {
+			kept, cut = append(kept[:0:0], kept[len(kept)-most:]...), true
+		}
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return "", fmt.Errorf("read log: %w", err)
+		}
+	}
+	if len(kept) > most {
+		kept, cut = kept[len(kept)-most:], true
+	}
+	last := strings.ToValidUTF8(string(kept), "\uFFFD")
+	if _, whole, found := strings.Cut(last, "\n"); cut && found {
+		last = "(the beginning is left out)\n" + whole
+	}
+	return last, nil
+}
+
+// scrub leaves out what looks like a secret: a script can print what it connects with.
+func scrub(text string) string {
+	named := regexp.MustCompile(`(?i)((?:password|passwd|pwd|secret|token|api[_-]?key|authorization|xuserid)["']?\s*(?:=|:|\bis\b)\s*(?:bearer\s+|basic\s+)?)("[^"\n]*"|'[^'\n]*'|[^\s;,&"']+)`)
+	text = named.ReplaceAllString(text, "$1***")
+	inAddress := regexp.MustCompile(`(://[^\s:/@]+:)[^\s@/]+@`)
+	return inAddress.ReplaceAllString(text, "$1***@")
+}
