@@ -71,11 +71,16 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 		release, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeLimit)
 		err = errors.Join(err, lease.Release(release))
 		cancel()
-		if err != nil {
-			d.cfg.Log.Warn().Err(err).Str("tenant", d.cfg.Tenant).Str("hop", "lease").Msg("tenure ended")
-		}
 		if time.Since(began) > pauseLong {
 			wait = pauseShort // it worked for a while
+		}
+		switch {
+		case errors.Is(err, ErrUnreadable):
+			wait = pauseUnreadable
+			d.cfg.Log.Error().Err(err).Str("tenant", d.cfg.Tenant).Str("hop", "takeover").Dur("again_in", wait).
+				Msg("nothing is done for this tenant: whoever cannot read a record cannot know what was started")
+		case err != nil:
+			d.cfg.Log.Warn().Err(err).Str("tenant", d.cfg.Tenant).Str("hop", "lease").Msg("tenure ended")
 		}
 		if pause(ctx, wait) != nil {
 			return nil

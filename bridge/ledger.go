@@ -181,9 +181,9 @@ func (s *Snapshot) take(key string, value []byte) error {
 	var err error
 	switch kind, _, _ := strings.Cut(key, "."); kind {
 	case "active":
-		var run Run
-		if err = json.Unmarshal(value, &run); err == nil {
-			s.Active = append(s.Active, &run)
+		var run *Run
+		if run, err = decodeRun(value); err == nil {
+			s.Active = append(s.Active, run)
 			s.Cursor = max(s.Cursor, run.Cursor)
 		}
 	case "cursor":
@@ -202,7 +202,7 @@ func (s *Snapshot) take(key string, value []byte) error {
 		err = s.takeState(key[strings.LastIndexByte(key, '.')+1:], value)
 	}
 	if err != nil {
-		return fmt.Errorf("decode %s: %w", key, err)
+		return fmt.Errorf("%w: %s: %w", ErrUnreadable, key, err)
 	}
 	return nil
 }

@@ -3,7 +3,6 @@ package bridge
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -36,11 +35,11 @@ func (t *Tenure) recent(ctx context.Context, since time.Time) ([]*Run, error) {
 			if len(msg.Data()) == 0 {
 				continue // the marker of one that was removed
 			}
-			var run Run
-			if err := json.Unmarshal(msg.Data(), &run); err != nil {
-				return nil, fmt.Errorf("decode %s: %w", msg.Subject(), err)
+			run, err := decodeRun(msg.Data())
+			if err != nil {
+				return nil, fmt.Errorf("%w: %s: %w", ErrUnreadable, msg.Subject(), err)
 			}
-			runs = append(runs, &run)
+			runs = append(runs, run)
 		}
 		if err := errors.Join(batch.Error(), ctx.Err()); err != nil || !some {
 			return runs, err
@@ -172,11 +171,11 @@ func (l *Ledger) read(ctx context.Context, key string) (*Run, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", key, err)
 	}
-	var run Run
-	if err := json.Unmarshal(entry.Value(), &run); err != nil {
-		return nil, fmt.Errorf("decode %s: %w", key, err)
+	run, err := decodeRun(entry.Value())
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrUnreadable, key, err)
 	}
-	return &run, nil
+	return run, nil
 }
 
 // pause waits, or returns the context's error if that ends first.

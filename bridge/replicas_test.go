@@ -21,8 +21,9 @@ import (
 	"github.com/qlikgateway/gateway/events/broker"
 )
 
-// takeOverWithin is twice a lease's time to live.
-const takeOverWithin = 20 * time.Second
+// takeOverWithin is what docs/reliability.md promises: a lease's time to live, and the
+// time to notice and to read what there is.
+const takeOverWithin = 10 * time.Second
 
 // handOverWithin is what a stop may wait for calls under way, and a look at the lease.
 const handOverWithin = 15 * time.Second

@@ -20,7 +20,7 @@ import (
 )
 
 const (
-	leaseTTL       = 10 * time.Second // a replica that vanished is replaced after this
+	leaseTTL       = 6 * time.Second  // a replica that vanished is replaced after this
 	stopListener   = 10 * time.Second // how long requests under way may take to end
 	stopCalls      = 10 * time.Second // how long calls to Qlik may take to end
 	maxConnections = 8192             // of senders at once; more wait in the system's queue

@@ -235,6 +235,8 @@ func (r *reader) broker() broker.Config {
 		TLS:       broker.TLS(w.TLS),
 		Prefix:    w.Prefix,
 		Replicas:  w.Replicas,
+
+		JournalBytes: w.JournalBytes,
 	}
 	if c.DataDir == "" && c.URL == "" {
 		c.DataDir = defaultDataDir

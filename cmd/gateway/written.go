@@ -54,6 +54,8 @@ type writtenBroker struct {
 	} `json:"tls"`
 	Replicas int    `json:"replicas"`
 	Prefix   string `json:"prefix"`
+
+	JournalBytes int64 `json:"journal_bytes"`
 }
 
 type writtenUser struct {

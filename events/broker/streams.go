@@ -90,6 +90,10 @@ func (b *Broker) ensure(ctx context.Context, want jetstream.StreamConfig) error 
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		_, err = b.js.CreateStream(ctx, want)
 		if !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
+			if tooSmall(err) {
+				err = fmt.Errorf("%w (it asks for %d bytes in %d copies, which the server's JetStream has not: set broker.journal_bytes to less, or give JetStream or the account more)",
+					err, want.MaxBytes, max(want.Replicas, 1))
+			}
 			return named("create stream", want.Name, err)
 		}
 		stream, err = b.js.Stream(ctx, want.Name) // another replica was faster
@@ -107,6 +111,20 @@ func (b *Broker) ensure(ctx context.Context, want jetstream.StreamConfig) error 
 	}
 	_, err = b.js.UpdateStream(ctx, next)
 	return named("update stream", want.Name, err)
+}
+
+// Codes of the server's refusals of a stream that is too large for it.
+const (
+	codeStorage   jetstream.ErrorCode = 10047 // this server
+	codeNoPeers   jetstream.ErrorCode = 10005 // no servers of the cluster
+	codeResources jetstream.ErrorCode = 10023 // the account, or this cluster
+	codeAccount   jetstream.ErrorCode = 10002 // the account
+)
+
+// tooSmall says whether a server refused a stream for its size.
+func tooSmall(err error) bool {
+	var refused *jetstream.APIError
+	return errors.As(err, &refused) && slices.Contains([]jetstream.ErrorCode{codeStorage, codeNoPeers, codeResources, codeAccount}, refused.ErrorCode)
 }
 
 func named(doing, name string, err error) error {
