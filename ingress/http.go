@@ -109,6 +109,14 @@ func (in *Ingress) serve(c *gin.Context, name string, eventsOnly bool) {
 		d.end(nil, err)
 		return
 	}
+	if c.GetHeader(headerDryRun) != "" {
+		tried, err := in.try(live, s, arrivals)
+		d.end(nil, err)
+		if err == nil {
+			d.greeted, d.result = tried, Greeted
+		}
+		return
+	}
 	d.batch = s.several(m)
 	d.end(in.admit(c.Request.Context(), live, s, arrivals, d.began))
 	in.await(c, &d)
