@@ -130,7 +130,7 @@ func adopt(run *Run, plan rules.Plan) bool {
 	for i := range plan.Steps {
 		old, step := run.Plan.Steps[i], &plan.Steps[i]
 		found := run.Steps[i].Mode == PublishReplace && step.Args.Target == ""
-		if old.Action != step.Action || !sameApp(old.Args, step.Args) || old.Args.Target != step.Args.Target && !found {
+		if old.Action != step.Action || old.Turn != step.Turn || !sameApp(old.Args, step.Args) || old.Args.Target != step.Args.Target && !found {
 			return false
 		}
 		if found {

@@ -3,6 +3,8 @@ package bridge
 import (
 	"fmt"
 	"time"
+
+	"github.com/qlikgateway/gateway/qlik"
 )
 
 // Cancel stops a run for good. One with nothing under way ends at once; a reload
@@ -19,4 +21,16 @@ func (s *Scheduler) Cancel(now time.Time, id string) error {
 	s.windDown(t, RunCanceled, now)
 	s.consider(t, now)
 	return nil
+}
+
+// canceled takes in the answer to a wish to stop a reload. One that Qlik did not
+// take is made again, no more often than the record can tell the quota of.
+func (s *Scheduler) canceled(t *task, verdict Verdict, now time.Time) {
+	t.pollAt = now.Add(s.limits.Poll)
+	switch verdict.Kind {
+	case VerdictDone, VerdictFail:
+		t.stopped = true
+	default:
+		t.cancelAt = now.Add(max(s.limits.Grace+s.limits.Quota[qlik.ClassReload].Per, verdict.After))
+	}
 }

@@ -53,7 +53,12 @@ func (c Command) class() (class qlik.Class, ok bool) {
 	case KindCancel:
 		return qlik.ClassReload, true
 	case KindCall:
-		if c.Step.Action == rules.Reload {
+		switch c.Step.Action {
+		case rules.Emit:
+			return "", false
+		case rules.Assert:
+			return qlik.ClassRead, true
+		case rules.Reload:
 			return qlik.ClassReload, true
 		}
 		return qlik.ClassWrite, true
@@ -63,6 +68,18 @@ func (c Command) class() (class qlik.Class, ok bool) {
 		}
 	}
 	return qlik.ClassRead, true
+}
+
+// repeatable says whether the command's call may be made again when nobody knows
+// whether it took effect: it converges, or changes nothing.
+func (c Command) repeatable() bool {
+	switch c.Step.Action {
+	case rules.Assert, rules.Emit:
+		return true
+	case rules.Publish:
+		return c.Mode == PublishReplace || c.Mode == PublishTry
+	}
+	return false
 }
 
 // A PublishMode says how a publish is carried out once that is known.

@@ -79,18 +79,6 @@ func (s *Scheduler) apply(t *task, command Command, report Report, now time.Time
 	}
 }
 
-// canceled takes in the answer to a wish to stop a reload. One that Qlik did not
-// take is made again, no more often than the record can tell the quota of.
-func (s *Scheduler) canceled(t *task, verdict Verdict, now time.Time) {
-	t.pollAt = now.Add(s.limits.Poll)
-	switch verdict.Kind {
-	case VerdictDone, VerdictFail:
-		t.stopped = true
-	default:
-		t.cancelAt = now.Add(max(s.limits.Grace+s.limits.Quota[qlik.ClassReload].Per, verdict.After))
-	}
-}
-
 func (s *Scheduler) resolved(t *task, report Report, now time.Time) {
 	i := report.Command.Index
 	switch report.Verdict.Kind {
@@ -150,6 +138,10 @@ func (s *Scheduler) called(t *task, report Report, now time.Time) {
 		s.moveStep(step, StepWaiting)
 		s.wait(t, i, verdict, now)
 	case VerdictFail:
+		if verdict.Reason == events.ReasonNotFound && t.run.Plan.Steps[i].Action == rules.Delete && !s.lostSince(step).IsZero() {
+			s.succeed(t, i, Result{}, now) // by a call whose answer was lost
+			return
+		}
 		if verdict.Reason == events.ReasonNotFound && report.Command.Mode == PublishTry {
 			s.moveStep(step, StepWaiting)
 			step.Mode = PublishNew

@@ -39,15 +39,14 @@ func (s *Scheduler) succeed(t *task, i int, result Result, now time.Time) {
 	delete(s.reloads, result.ReloadID)
 	s.tellStep(t, i, succeeded, now)
 	s.touch(t)
-	switch {
-	case t.run.Stopping != "":
+	if t.run.Stopping != "" {
 		s.finish(t, t.run.Stopping, stopVerdict(t.run), now)
-	case t.run.current() < 0:
-		s.finish(t, RunSucceeded, Verdict{}, now)
+		return
 	}
+	s.goOn(t, now)
 }
 
-// fail ends a step badly, and the run with it.
+// fail ends a step badly, and with it the run or its steps in turn.
 func (s *Scheduler) fail(t *task, i int, verdict Verdict, now time.Time) {
 	step := &t.run.Steps[i]
 	s.moveStep(step, StepFailed)
@@ -56,16 +55,16 @@ func (s *Scheduler) fail(t *task, i int, verdict Verdict, now time.Time) {
 		step.Result.Code = verdict.Code
 	}
 	s.tellStep(t, i, failed, now)
-	s.finish(t, ended(t.run, RunFailed), verdict, now)
+	s.ended(t, RunFailed, verdict, now)
 }
 
-// stop ends a step whose reload was canceled, and the run with it.
+// stop ends a step whose reload was canceled, as fail does.
 func (s *Scheduler) stop(t *task, i int, now time.Time) {
 	step := &t.run.Steps[i]
 	s.moveStep(step, StepCanceled)
 	step.Reason, step.Ended = events.ReasonReloadCanceled, now
 	s.tellStep(t, i, canceled, now)
-	s.finish(t, ended(t.run, RunCanceled), Verdict{Reason: events.ReasonReloadCanceled}, now)
+	s.ended(t, RunCanceled, Verdict{Reason: events.ReasonReloadCanceled}, now)
 }
 
 // ended is how a run ends whose step ended so, unless it was being stopped.
@@ -104,8 +103,15 @@ func (s *Scheduler) hold(t *task, i int, verdict Verdict, now time.Time) {
 	s.touch(t)
 }
 
-// finish ends a run.
+// finish ends a run, once its steps for the end have had their turn.
 func (s *Scheduler) finish(t *task, state RunState, verdict Verdict, now time.Time) {
+	if s.turn(t, state, verdict, now) {
+		return
+	}
+	state, verdict = t.run.fate(state, verdict)
+	if t.run.State == RunHeld && !mayMove(runMoves, RunHeld, state) {
+		s.moveRun(t.run, RunRunning)
+	}
 	s.moveRun(t.run, state)
 	t.run.Ended, t.run.Reason, t.run.Error = now, verdict.Reason, verdict.Text
 	s.closeGathering(t)

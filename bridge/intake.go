@@ -107,7 +107,11 @@ func planFor(set *rules.Set, rule string, event rules.Event) (rules.Plan, error)
 	}
 	size := 0
 	for _, step := range plan.Steps {
-		size += len(step.Args.Name) + len(step.Args.Description)
+		size += len(step.Args.Name) + len(step.Args.Description) + len(step.Args.That)
+		for name, value := range step.Args.Data {
+			text, _ := value.(string) // whatever else there is, is short
+			size += len(name) + len(text)
+		}
 		for name, value := range step.Args.Variables {
 			size += len(name) + len(value)
 		}

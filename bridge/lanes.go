@@ -75,6 +75,7 @@ func (s *Scheduler) offer(apps []string) {
 		case len(l.waiting) == 0:
 			delete(s.lanes, app)
 		default:
+			s.offered++
 			s.enqueue(l.waiting[0])
 		}
 	}

@@ -1,6 +1,10 @@
 package bridge
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/qlikgateway/gateway/bridge/rules"
+)
 
 // A mutation breaks one thing on purpose, at the edge between the scheduler and the
 // world around it.
@@ -19,6 +23,7 @@ const (
 	forgetsTries              // I6: the policy begins anew after a crash
 	ignoresBreaker            // I7: the gate stays open
 	believesFailures          // I9: a reload that failed counts as done
+	forgivesFailures          // I9: a step that failed counts as done after a crash
 	noFence                   // a displaced dispatcher may write
 	callsLate                 // a worker calls however late
 	forgetsPauses             // pauses are lost with a crash
@@ -40,6 +45,9 @@ func (m mutation) corrupt(held *Snapshot) {
 		held.Blocks = nil
 	}
 	for _, run := range held.Active {
+		if m == forgivesFailures {
+			forgive(run)
+		}
 		for i := range run.Steps {
 			step := &run.Steps[i]
 			switch {
@@ -54,6 +62,16 @@ func (m mutation) corrupt(held *Snapshot) {
 					step.Attempts[n].Sent = false
 				}
 			}
+		}
+	}
+}
+
+// forgive lets a run go on behind a step in turn that failed.
+func forgive(run *Run) {
+	for i := range run.Steps[:len(run.Steps)-1] {
+		if run.Fate.State != "" && run.Plan.Steps[i+1].Turn == rules.InTurn && run.Steps[i].State == StepFailed {
+			run.Fate, run.Steps[i].State = Fate{}, StepSucceeded
+			return
 		}
 	}
 }
@@ -76,6 +94,7 @@ func TestEveryBrokenPromiseIsCaught(t *testing.T) {
 		"a run is not woken":                {forgetsToWake, []string{"I6"}},
 		"the breaker is ignored":            {ignoresBreaker, []string{"I7"}},
 		"a failed reload counts as done":    {believesFailures, []string{"I9"}},
+		"a failed step counts as done":      {forgivesFailures, []string{"I9"}},
 		"there is no fence":                 {noFence, []string{"I1", "I2", "I3", "I5"}},
 		"a backup is taken for the present": {forgetsBackup, []string{"I2"}},
 		"a worker calls however late":       {callsLate, []string{"I2", "I3", "I4"}},

@@ -20,6 +20,9 @@ func (s *Scheduler) consider(t *task, now time.Time) {
 	}
 	if t.overdue(now) {
 		s.expire(t, now)
+		if s.park(t, now) {
+			return // what comes at its end waits as well
+		}
 	}
 	if t.run.State.Ended() {
 		s.wakes.remove(t)
@@ -58,7 +61,7 @@ func (t *task) limit() time.Time {
 	if t.run.Stopping != "" {
 		return t.stopBy
 	}
-	return t.run.deadline()
+	return t.run.limit()
 }
 
 // overdue says whether the run is to be ended now: its time is up, or it is being

@@ -102,16 +102,19 @@ func (s *Scheduler) absent(t *task, i int, now time.Time) {
 	s.again(t, i, Verdict{Kind: VerdictRetry, Reason: reason, Text: "the call had no effect"}, now)
 }
 
-// reconciledApp goes on for a copy or publish: what was found is adopted, but not
-// finding it never proves that it is not there.
+// reconciledApp goes on for all but reloads: what was found is adopted. Not finding
+// a copy or a published app never proves that it is not there.
 func (s *Scheduler) reconciledApp(t *task, i int, report Report, now time.Time, conclusive bool) {
+	action := t.run.Plan.Steps[i].Action
 	switch {
 	case report.Result.AppID != "":
 		s.succeed(t, i, report.Result, now)
+	case conclusive && (action == rules.Move || action == rules.Delete):
+		s.absent(t, i, now) // the app itself says that it was not moved or deleted
 	case conclusive:
 		s.hold(t, i, Verdict{
 			Reason: events.ReasonUnknownOutcome,
-			Text:   "whether the " + string(t.run.Plan.Steps[i].Action) + " took effect cannot be found out; look for the app and resolve the run by hand",
+			Text:   "whether the " + string(action) + " took effect cannot be found out; look for the app and resolve the run by hand",
 		}, now)
 	default:
 		s.lookAgain(t, &t.run.Steps[i], now)

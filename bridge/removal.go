@@ -195,10 +195,12 @@ func (s *Scheduler) abandon(now time.Time) []string {
 		if t.run.State.Ended() {
 			continue
 		}
-		if t.run.Stopping == "" {
-			t.run.Stopping = RunCanceled
+		for !t.run.State.Ended() { // not even its steps for the end are carried out
+			if t.run.Stopping == "" {
+				t.run.Stopping = RunCanceled
+			}
+			s.expire(t, now)
 		}
-		s.expire(t, now)
 		ids = append(ids, id)
 	}
 	slices.Sort(ids)

@@ -30,7 +30,7 @@ func (s *Scheduler) Resolve(now time.Time, id, as, app string) error {
 	action := t.run.Plan.Steps[i].Action
 	switch as {
 	case ResolveSucceeded:
-		if app == "" && action != rules.Reload && i < len(t.run.Steps)-1 {
+		if app == "" && (action == rules.Copy || action == rules.Publish) && i < len(t.run.Steps)-1 {
 			return fmt.Errorf("%w: later steps need the app that the %s made: give its id with --app", ErrRefused, action)
 		}
 		s.moveRun(t.run, RunRunning)

@@ -38,8 +38,8 @@ func (s *Scheduler) resume(t *task, now time.Time) {
 	}
 	switch step.State {
 	case StepCalling:
-		if step.Mode == PublishReplace || step.Mode == PublishTry {
-			s.moveStep(step, StepWaiting) // a republish converges: it is made again
+		if command := (Command{Kind: KindCall, Step: t.run.Plan.Steps[i], Mode: step.Mode}); command.repeatable() {
+			s.moveStep(step, StepWaiting)
 			break
 		}
 		step.attempt().Lost = true
@@ -73,10 +73,10 @@ func (s *Scheduler) recall(run *Run, now time.Time) {
 	s.recallStarts(run)
 	s.admitted[run.Rule] = max(s.admitted[run.Rule], run.Causes.Last)
 	for i := range run.Steps {
-		class, _ := Command{Kind: KindCall, Step: run.Plan.Steps[i]}.class()
+		class, calls := Command{Kind: KindCall, Step: run.Plan.Steps[i]}.class()
 		for _, attempt := range run.Steps[i].Attempts {
 			switch {
-			case !attempt.Sent:
+			case !attempt.Sent, !calls:
 			case attempt.AnsweredAt.IsZero():
 				s.quota[class].add(now.Add(s.limits.late(class)))
 			case unanswered(attempt.Reason):

@@ -88,7 +88,9 @@ func (r *rig) compile(definitions string) {
 	for _, app := range []string{"Sales", "Finance", "Inventory"} {
 		definitions = strings.ReplaceAll(definitions, "$"+app, r.tenant.App(app))
 	}
-	definitions = strings.ReplaceAll(definitions, "$Company", r.tenant.Space("Company"))
+	for _, space := range []string{"Company", "Workshop", "Attic"} {
+		definitions = strings.ReplaceAll(definitions, "$"+space, r.tenant.Space(space))
+	}
 	var defs []rules.Definition
 	r.must(json.Unmarshal([]byte(definitions), &defs))
 	names := rules.Names{Tenants: []string{"acme"}, Sources: []string{"etl"}}

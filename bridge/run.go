@@ -36,6 +36,7 @@ type Run struct {
 	Ended    time.Time        `json:"ended,omitzero"`
 	Reason   events.Reason    `json:"reason,omitempty"`
 	Error    string           `json:"error,omitempty"`
+	Fate     Fate             `json:"fate,omitzero"`
 	Cursor   uint64           `json:"cursor"` // the tenant's journal position when this was written
 	Outbox   []events.Outcome `json:"outbox,omitempty"`
 
@@ -107,8 +108,13 @@ type Result struct {
 // fields returns what a step gave as CEL sees it in later steps: the fields that
 // rules.Results names for its action.
 func (r Result) fields(step rules.Step) map[string]any {
-	if step.Action == rules.Reload {
+	switch step.Action {
+	case rules.Reload:
 		return map[string]any{"app_id": step.Args.App, "reload_id": r.ReloadID, "status": r.Status}
+	case rules.Delete, rules.Assert:
+		return map[string]any{"app_id": step.Args.App}
+	case rules.Emit:
+		return map[string]any{"type": step.Args.Type}
 	}
 	return map[string]any{"app_id": r.AppID, "name": r.AppName, "space_id": step.Args.Space}
 }
@@ -127,7 +133,7 @@ func RunID(journal time.Time, sequence uint64, tenant, rule string) string {
 // current returns the index of the step to carry out, or -1 when all are done.
 func (r *Run) current() int {
 	for i := range r.Steps {
-		if r.Steps[i].State != StepSucceeded {
+		if r.owes(i) {
 			return i
 		}
 	}

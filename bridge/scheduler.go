@@ -44,6 +44,7 @@ type Scheduler struct {
 	outbox   []events.Outcome   // what has no run
 	unsaved  bool               // outbox changed
 	told     int                // tenant events told under this epoch
+	offered  int                // how often a free lane was offered to a run
 	stats    Stats
 	seen     func(from, to string) // told of every move of a run or step; for tests
 }
@@ -154,9 +155,12 @@ func (s *Scheduler) Next(now time.Time) (Command, time.Time) {
 	if s.gate.closed {
 		return s.probe(now, again)
 	}
-	for _, class := range classes() {
-		if command, ok := s.serve(class, now, &again); ok {
-			return command, now
+	for offered := -1; offered != s.offered; {
+		offered = s.offered // a run that cannot go on may let one of another class
+		for _, class := range classes() {
+			if command, ok := s.serve(class, now, &again); ok {
+				return command, now
+			}
 		}
 	}
 	if len(s.wakes) > 0 {

@@ -18,6 +18,8 @@ func (w *worker) reconcile(ctx context.Context, report *Report) error {
 		return w.seekCopy(ctx, report)
 	case rules.Publish:
 		return w.seekPublished(ctx, report)
+	case rules.Move, rules.Delete:
+		return w.seekApp(ctx, report)
 	}
 	return nil
 }

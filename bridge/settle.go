@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"fmt"
 	"strings"
@@ -45,6 +46,30 @@ func (s *Scheduler) tellStep(t *task, i int, how string, now time.Time) {
 			Work: s.work(t.run, step.Reason, step.Error), Step: plan.Name, Attempts: step.Tried,
 			App: app, Published: made, Space: plan.Args.Space, Replaced: step.Result.Replaced, ErrorCode: step.Result.Code,
 		})
+	default:
+		s.tellOther(t, i, kind, now)
+	}
+}
+
+// tellOther puts the outcome of a step that is no reload, copy or publish into the
+// run's outbox.
+func (s *Scheduler) tellOther(t *task, i int, kind string, now time.Time) {
+	run, plan, step := t.run, t.run.Plan.Steps[i], &t.run.Steps[i]
+	args := plan.Args
+	work, app, code := s.work(run, step.Reason, step.Error), s.app(args.App, step.Result.AppName), step.Result.Code
+	switch plan.Action {
+	case rules.Move:
+		s.put(t, i, kind, args.App, now, events.MoveData{Work: work, Step: plan.Name, Attempts: step.Tried, App: app, Space: args.Space, ErrorCode: code})
+	case rules.Delete:
+		s.put(t, i, kind, args.App, now, events.DeleteData{Work: work, Step: plan.Name, Attempts: step.Tried, App: app, ErrorCode: code})
+	case rules.Assert:
+		s.put(t, i, kind, args.App, now, events.AssertData{Work: work, Step: plan.Name, Attempts: step.Tried, App: app, That: args.That, ErrorCode: code})
+	case rules.Emit:
+		data := events.EmitData{Work: work, Step: plan.Name, Type: args.Type, Data: args.Data}
+		if step.State == StepSucceeded {
+			kind, data.Work = args.Type, s.work(run, run.Fate.Reason, run.Fate.Error)
+		}
+		s.put(t, i, kind, run.ID, now, data)
 	}
 }
 
@@ -71,6 +96,9 @@ func (s *Scheduler) tellRun(t *task, now time.Time) {
 		Opened: run.Opened, Started: run.Started, Ended: run.Ended,
 	}
 	for i := range run.Steps {
+		if run.Plan.Steps[i].Turn != rules.InTurn && !run.Steps[i].State.Ended() {
+			continue // it never had its turn
+		}
 		data.Steps = append(data.Steps, events.StepState{
 			Name: run.Plan.Steps[i].Name, Action: string(run.Plan.Steps[i].Action),
 			State: string(run.Steps[i].State), Attempts: run.Steps[i].Tried,
@@ -88,15 +116,18 @@ func (s *Scheduler) put(t *task, i int, kind, key string, now time.Time, data an
 		id = fmt.Sprintf("%s/%s/%d", run.ID, run.Plan.Steps[i].Name, run.Steps[i].Tried) + "/" + strings.TrimPrefix(kind, events.TypePrefix)
 	}
 	run.Outbox = append(run.Outbox, must(events.NewOutcome(events.Head{
-		ID: id, Type: kind, Tenant: run.Tenant, Rule: run.Rule, Subject: subjectOf(i, key), Key: key, Time: now,
+		ID: id, Type: kind, Tenant: run.Tenant, Rule: run.Rule, Subject: subjectOf(run, i, key), Key: key, Time: now,
 		CausationID: run.Causes.Newest(), CorrelationID: run.ID, TraceParent: trace(run.Trace, run.ID),
 	}, data)))
 }
 
 // subjectOf is the CloudEvents subject of an outcome.
-func subjectOf(step int, key string) string {
-	if step < 0 {
+func subjectOf(run *Run, i int, key string) string {
+	switch {
+	case i < 0:
 		return "runs/" + key
+	case run.Plan.Steps[i].Action == rules.Emit:
+		return cmp.Or(run.Plan.Steps[i].Args.Subject, "runs/"+key)
 	}
 	return "apps/" + key
 }

@@ -22,8 +22,8 @@ type Summary struct {
 	Causes int
 	App    string        // of the current step, or of the last
 	Action rules.Action  // of the current step, or of the last
-	Steps  int           // of the plan
-	Done   int           // steps that succeeded
+	Steps  int           // in turn, of the plan
+	Done   int           // of these, that succeeded
 	Began  time.Time     // when Qlik was asked for the reload that runs now
 	Usual  time.Duration // how long reloads of that app usually take; 0 = not known
 
@@ -36,9 +36,13 @@ func summarize(run *Run, ended bool) *Summary {
 	s := &Summary{
 		ID: run.ID, Tenant: once(run.Tenant), Rule: once(run.Rule), State: RunState(once(string(run.State))),
 		Reason: events.Reason(once(string(run.Reason))), Opened: run.Opened.UTC(), Ended: run.Ended, Causes: run.Causes.Count,
-		Steps: len(run.Steps), kept: ended,
+		kept: ended,
 	}
 	for i := range run.Steps {
+		if i >= len(run.Plan.Steps) || run.Plan.Steps[i].Turn != rules.InTurn {
+			continue
+		}
+		s.Steps++
 		if run.Steps[i].State == StepSucceeded {
 			s.Done++
 		}

@@ -141,10 +141,14 @@ func planOf(rule, app string, actions ...rules.Action) rules.Plan {
 		Tenant: "acme", Rule: rule, Key: rule + " " + app, Priority: 1, Deadline: 2 * time.Hour,
 		Retry: rules.Retry{Attempts: 8, Base: time.Second, Cap: time.Minute},
 	}
-	names := []string{"one", "two", "three", "four"}
+	names := []string{"one", "two", "three", "four", "five", "six"}
 	for i, action := range actions {
 		step := rules.Step{Name: names[i], Action: action, Args: rules.Args{App: app}}
-		if action != rules.Reload {
+		switch action {
+		case rules.Reload:
+		case rules.Emit:
+			step.Args = rules.Args{Type: "com.example.told"}
+		default:
 			step.Args.Space = "space"
 		}
 		plan.Steps = append(plan.Steps, step)

@@ -3,6 +3,7 @@ package bridge
 import (
 	"errors"
 
+	"github.com/qlikgateway/gateway/bridge/rules"
 	"github.com/qlikgateway/gateway/events"
 	"github.com/qlikgateway/gateway/qlik"
 )
@@ -46,6 +47,8 @@ func Judge(err error, idempotent bool) Verdict {
 		return Verdict{Kind: VerdictAgain, Reason: events.ReasonBreakerOpen, Text: err.Error()}
 	case errors.Is(err, errStalled), errors.Is(err, errUnmet):
 		return Verdict{Kind: VerdictAgain, Reason: events.ReasonStalled, Text: err.Error()}
+	case errors.Is(err, rules.ErrUntrue):
+		return Verdict{Kind: VerdictFail, Reason: events.ReasonAssertionFailed, Text: err.Error()}
 	case !errors.As(err, &failure):
 		return unforeseen(err, idempotent)
 	}

@@ -50,11 +50,14 @@ func (w *worker) do(ctx context.Context, command Command) Report {
 	case KindFind:
 		err = w.through(ctx, w.find, &report)
 	case KindCall:
+		if idempotent = command.repeatable(); command.Step.Action == rules.Emit {
+			report.Sent = false
+			break
+		}
 		if w.identity.Load() == nil {
 			err = cmp.Or(w.through(ctx, w.meet, &report), errUnmet)
 			break
 		}
-		idempotent = command.Step.Action == rules.Publish && command.Mode != PublishNew
 		err = w.while(ctx, w.call, &report)
 	case KindPoll:
 		err = w.through(ctx, w.poll, &report)
@@ -183,6 +186,14 @@ func (w *worker) call(ctx context.Context, report *Report) error {
 		return err
 	case rules.Publish:
 		return w.publish(ctx, report)
+	case rules.Move:
+		app, err := w.client.MoveAppToSpace(ctx, args.App, args.Space)
+		report.Result = Result{AppID: app.ID, AppName: app.Name}
+		return err
+	case rules.Delete:
+		return w.client.DeleteApp(ctx, args.App)
+	case rules.Assert:
+		return w.assert(ctx, args)
 	}
 	return fmt.Errorf("action %s: %w", command.Step.Action, qlik.ErrInvalid)
 }

@@ -2,9 +2,9 @@ package bridge
 
 import (
 	"slices"
-	"strings"
 	"time"
 
+	"github.com/qlikgateway/gateway/bridge/rules"
 	"github.com/qlikgateway/gateway/events"
 	"github.com/qlikgateway/gateway/qlik"
 )
@@ -105,6 +105,7 @@ func (w *world) reckon() {
 		}
 		w.steps(run)
 		w.joins(run)
+		w.endings(run)
 	}
 	for _, entry := range w.journal {
 		if entry.foreign != "" {
@@ -140,7 +141,7 @@ func (w *world) steps(run *Run) {
 	for i := range run.Steps {
 		step := &run.Steps[i]
 		if !step.State.Ended() {
-			if run.State == RunSucceeded {
+			if run.State == RunSucceeded && run.Plan.Steps[i].Turn != rules.OnFailure {
 				w.violated("I9", "run %s succeeded with a step that is %s", run.ID, step.State)
 			}
 			continue
@@ -148,13 +149,8 @@ func (w *world) steps(run *Run) {
 		if step.State == StepCanceled && step.Reason != events.ReasonReloadCanceled {
 			continue // it was not under way
 		}
-		prefix := run.ID + "/" + run.Plan.Steps[i].Name + "/"
-		told := false
-		for id := range w.told {
-			told = told || strings.HasPrefix(id, prefix)
-		}
-		if !told {
-			w.violated("I5", "step %d of run %s is %s and was not told", i, run.ID, step.State)
+		if n := w.tellings(run, i); n == 0 || n > 1 && w.restored.At.IsZero() { // what a backup did not hold is told again
+			w.violated("I5", "step %d of run %s is %s and was told %d times", i, run.ID, step.State, n)
 		}
 	}
 }
@@ -165,6 +161,9 @@ func (w *world) over(id string) bool {
 	run := w.active[id]
 	if run == nil {
 		run = w.recent[id]
+	}
+	if run != nil && (run.Fate.State == RunExpired || run.Fate.State == RunCanceled || run.Fate.Reason == events.ReasonUnknownOutcome) {
+		return true
 	}
 	return run != nil && run.State.Ended() && (run.Stopping != "" || run.Reason == events.ReasonUnknownOutcome) || w.byHand[id]
 }

@@ -135,6 +135,14 @@ func (q *tenant) look(command Command, report *Report, at time.Time) {
 				report.Result = Result{AppID: app.id}
 			}
 		}
+	case rules.Move:
+		if q.places[command.Step.Args.App] == command.Step.Args.Space {
+			report.Result = Result{AppID: command.Step.Args.App}
+		}
+	case rules.Delete:
+		if q.gone[command.Step.Args.App] {
+			report.Result = Result{AppID: command.Step.Args.App}
+		}
 	case rules.Publish:
 		twin := q.twin(command.Step.Args)
 		if twin == nil {
@@ -213,6 +221,9 @@ func (q *tenant) publish(command Command, report *Report, at time.Time) error {
 
 func (q *tenant) reloaded(run *Run, command Command) {
 	for i := range command.Index {
+		if run.Plan.Steps[i].Action == rules.Assert && !q.held[fmt.Sprintf("%s/%d", run.ID, i)] {
+			q.w.violated("I9", "run %s publishes app %s whose data was not as asserted", run.ID, command.Step.Args.App)
+		}
 		if run.Plan.Steps[i].Action != rules.Reload {
 			continue
 		}

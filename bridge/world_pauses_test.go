@@ -40,7 +40,7 @@ func (p *process) allowed(command Command) {
 	for _, pause := range p.inForce() {
 		starts := command.Kind == KindCall || command.Kind == KindFind
 		switch {
-		case pause.Of == PauseBreaker && command.Kind != KindResolve:
+		case pause.Of == PauseBreaker && command.calls():
 			p.w.violated("I7", "%s though an operator holds the breaker open", command.Kind)
 		case !starts:
 		case pause.Of == PauseTenant, pause.Of == PauseRule && pause.Name == command.Rule:

@@ -29,6 +29,9 @@ func worldPlans(r *rand.Rand) []rules.Plan {
 		planOf("hasty", a, reload),
 		planOf("copies", c, copying),
 		planOf("found", b, publish),
+		planOf("checked", b, reload, rules.Assert, publish, rules.Emit),
+		planOf("tidy", a, copying, reload, rules.Assert, rules.Emit, reload, rules.Delete),
+		planOf("moved", c, rules.Move, rules.Emit, rules.Assert, rules.Move),
 	}
 	plans = append(plans, joinPlans(a, b)...)
 	for i := range plans {
@@ -47,6 +50,26 @@ func worldPlans(r *rand.Rand) []rules.Plan {
 	plans[9].Gather.Quiet = 2 * time.Minute
 	plans[9].Deadline = 3 * time.Minute
 	plans[10].Deadline = time.Minute
+	endings(plans[13], 3, 4)
+	endings(plans[14], 3, 5)
+	plans[14].Steps[1].Args.App = ""
+	plans[14].Steps[1].Late = map[string]string{"app": "${steps.one.app_id}"}
+	plans[14].Steps[4].Args.App = b
+	plans[14].Steps[5].Args.App, plans[14].Steps[5].Needs = "", []string{"one"}
+	plans[14].Steps[5].Late = map[string]string{"app": "${steps.one.app_id}"}
+	endings(plans[15], 2, 2)
+	plans[15].Steps[3].Args.Space = "attic"
 	plans[12].Gather.Quiet = 3 * time.Second
 	return plans
+}
+
+// endings gives the steps of a plan from one on their turn on failure, and those
+// from another on always.
+func endings(plan rules.Plan, onFailure, always int) {
+	for i := onFailure; i < len(plan.Steps); i++ {
+		plan.Steps[i].Turn = rules.OnFailure
+		if i >= always {
+			plan.Steps[i].Turn = rules.Always
+		}
+	}
 }

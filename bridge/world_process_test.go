@@ -104,7 +104,7 @@ func (p *process) decide() []Command {
 			}
 			return commands
 		}
-		if (p.s.gate.closed || p.open) && command.Kind != KindProbe && command.Kind != KindResolve {
+		if (p.s.gate.closed || p.open) && command.calls() && command.Kind != KindProbe {
 			p.w.violated("I7", "%s while the gate is closed", command.Kind)
 		}
 		commands = append(commands, command)
@@ -192,9 +192,9 @@ func (p *process) act(f *flight) {
 	f.sent, f.at = true, p.w.now
 	f.report = Report{Command: f.command, Sent: true, Began: p.now(), QlikTime: p.s.clock(p.now())}
 	switch {
-	case !p.fresh(f.command) && f.command.Kind != KindResolve && f.command.Kind != KindProbe:
+	case !p.fresh(f.command) && f.command.calls() && f.command.Kind != KindProbe:
 		f.report.Sent, f.report.Verdict = false, Judge(errStalled, false)
-	case p.open && f.command.Kind != KindResolve && f.command.Kind != KindProbe:
+	case p.open && f.command.calls() && f.command.Kind != KindProbe:
 		f.report.Sent, f.report.Verdict = false, Judge(qlik.ErrOpen, false)
 	default:
 		p.w.tenant.carryOut(f)

@@ -24,6 +24,9 @@ type tenant struct {
 	calls   map[qlik.Class][]time.Time
 	from    time.Time // calls count from here
 	transit []arrival
+	places  map[string]string // where apps were moved to
+	gone    map[string]bool   // apps that were deleted
+	held    map[string]bool   // steps whose assertion held
 	ids     int
 }
 
@@ -51,7 +54,8 @@ type arrival struct {
 }
 
 func newTenant(w *world) *tenant {
-	return &tenant{w: w, cloud: w.chance(2), echo: w.chance(3), calls: map[qlik.Class][]time.Time{}, refused: map[string]bool{}}
+	return &tenant{w: w, cloud: w.chance(2), echo: w.chance(3), calls: map[qlik.Class][]time.Time{}, refused: map[string]bool{},
+		places: map[string]string{}, gone: map[string]bool{}, held: map[string]bool{}}
 }
 
 // send lets a call arrive later.
@@ -119,8 +123,12 @@ func (q *tenant) carryOut(f *flight) {
 		q.resolve(command, report)
 		return
 	}
+	if command.Step.Action == rules.Emit {
+		report.Sent, report.Verdict = false, Verdict{Kind: VerdictDone}
+		return
+	}
 	fault, arrives, after := q.fault(command)
-	idempotent := command.Kind != KindCall || command.Step.Action == rules.Publish && command.Mode != PublishNew
+	idempotent := command.Kind != KindCall || command.repeatable()
 	var err error
 	switch {
 	case arrives && after > 0 && (command.Kind == KindCall || command.Kind == KindCancel):
@@ -168,6 +176,7 @@ func (q *tenant) take(command Command, report *Report, at time.Time) (*Report, e
 	q.count(command, at)
 	switch command.Kind {
 	case KindCall:
+		q.inOrder(command)
 		switch command.Step.Action {
 		case rules.Reload:
 			return report, q.startReload(command, report, at)
@@ -175,6 +184,10 @@ func (q *tenant) take(command Command, report *Report, at time.Time) (*Report, e
 			q.copyApp(command, report)
 		case rules.Publish:
 			return report, q.publish(command, report, at)
+		case rules.Move, rules.Delete:
+			return report, q.put(command, report)
+		case rules.Assert:
+			return report, q.assert(command)
 		}
 	case KindPoll, KindLook:
 		report.Identity = "us"

@@ -41,7 +41,7 @@ func (c *Console) rulesPage(g *gin.Context) {
 	view := rulesView{Revision: setup.Revision, Sources: setup.Sources}
 	for _, definition := range setup.Rules {
 		shown := ruleView{Definition: definition}
-		for _, step := range definition.Do {
+		for _, step := range slices.Concat(definition.Do, definition.OnFailure, definition.Always) {
 			words := step.Action
 			if step.As != "" {
 				words += " as " + step.As

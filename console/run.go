@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/qlikgateway/gateway/bridge"
+	"github.com/qlikgateway/gateway/bridge/rules"
 	"github.com/qlikgateway/gateway/events"
 )
 
@@ -46,6 +47,7 @@ type Causes struct {
 type Step struct {
 	Name      string        `json:"name"`
 	Action    string        `json:"action"`
+	Turn      string        `json:"turn,omitempty"` // on_failure or always
 	App       string        `json:"app,omitempty"`
 	Space     string        `json:"space,omitempty"`
 	State     string        `json:"state"`
@@ -79,7 +81,11 @@ func NewRun(run *bridge.Run) Run {
 	}
 	for i := range run.Steps {
 		plan, step := run.Plan.Steps[i], &run.Steps[i]
+		if plan.Turn != rules.InTurn && run.State.Ended() && !step.State.Ended() {
+			continue // it never had its turn
+		}
 		shown := Step{
+			Turn: string(plan.Turn),
 			Name: plan.Name, Action: string(plan.Action), App: plan.Args.App, Space: plan.Args.Space,
 			State: string(step.State), Reason: step.Reason, Error: step.Error, NotBefore: step.NotBefore,
 			ReloadID: step.Result.ReloadID, Status: step.Result.Status, Result: step.Result.AppID,

@@ -87,6 +87,44 @@ type PublishData struct {
 	ErrorCode string `json:"error_code,omitempty"`
 }
 
+// MoveData is the data of move.* outcomes.
+type MoveData struct {
+	Work
+	Step      string `json:"step"`
+	Attempts  int    `json:"attempts"`
+	App       AppRef `json:"app"`
+	Space     string `json:"space"` // where it is to be
+	ErrorCode string `json:"error_code,omitempty"`
+}
+
+// DeleteData is the data of delete.* outcomes.
+type DeleteData struct {
+	Work
+	Step      string `json:"step"`
+	Attempts  int    `json:"attempts"`
+	App       AppRef `json:"app"`
+	ErrorCode string `json:"error_code,omitempty"`
+}
+
+// AssertData is the data of assert.* outcomes.
+type AssertData struct {
+	Work
+	Step      string `json:"step"`
+	Attempts  int    `json:"attempts"`
+	App       AppRef `json:"app"`
+	That      string `json:"that"` // what was asserted, as the rule says it
+	ErrorCode string `json:"error_code,omitempty"`
+}
+
+// EmitData is the data of events that a rule emits under a type of its own, and of
+// emit.failed. Reason and Error say why the run did not succeed, if it did not.
+type EmitData struct {
+	Work
+	Step string         `json:"step"`
+	Type string         `json:"type"`           // the rule's own
+	Data map[string]any `json:"data,omitempty"` // what the rule gives
+}
+
 // A StepState is how one step of a run stands.
 type StepState struct {
 	Name     string `json:"name"`

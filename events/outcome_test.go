@@ -75,6 +75,14 @@ func sample(kind events.Kind) any {
 		return events.CopyData{Work: work, Step: "copy", Attempts: 1, App: app, Copy: app, Space: "s1", ErrorCode: "X"}
 	case events.PublishData:
 		return events.PublishData{Work: work, Step: "publish", Attempts: 2, App: app, Published: app, Space: "s1", Replaced: true, ErrorCode: "X"}
+	case events.MoveData:
+		return events.MoveData{Work: work, Step: "move", Attempts: 1, App: app, Space: "s1", ErrorCode: "X"}
+	case events.DeleteData:
+		return events.DeleteData{Work: work, Step: "delete", Attempts: 1, App: app, ErrorCode: "X"}
+	case events.AssertData:
+		return events.AssertData{Work: work, Step: "assert", Attempts: 1, App: app, That: `rows("Sales") > 0`, ErrorCode: "X"}
+	case events.EmitData:
+		return events.EmitData{Work: work, Step: "emit", Type: "com.example.sales.stale", Data: map[string]any{"batch": 7.0}}
 	case events.RunData:
 		steps := []events.StepState{{Name: "reload", Action: "reload", State: "succeeded", Attempts: 1}}
 		return events.RunData{Work: work, State: kind.Participle(), Steps: steps, Opened: moment, Started: moment, Ended: moment}
@@ -106,6 +114,14 @@ func bare(kind events.Kind) any {
 		return events.CopyData{Work: work, Step: "copy", App: app}
 	case events.PublishData:
 		return events.PublishData{Work: work, Step: "publish", App: app}
+	case events.MoveData:
+		return events.MoveData{Work: work, Step: "move", App: app}
+	case events.DeleteData:
+		return events.DeleteData{Work: work, Step: "delete", App: app}
+	case events.AssertData:
+		return events.AssertData{Work: work, Step: "assert", App: app, That: "true"}
+	case events.EmitData:
+		return events.EmitData{Work: work, Step: "emit", Type: "com.example.sales.stale"}
 	case events.RunData:
 		if kind.Participle() != "succeeded" && kind.Participle() != "canceled" {
 			work.Reason = events.ReasonDeadline

@@ -10,6 +10,7 @@ const (
 	ReasonReloadCanceled      Reason = "reload_canceled"       // somebody canceled the reload
 	ReasonReloadExceededLimit Reason = "reload_exceeded_limit" // the reload exceeded a limit of the tenant
 	ReasonReloadGone          Reason = "reload_gone"           // Qlik knows the reload no more
+	ReasonAssertionFailed     Reason = "assertion_failed"      // an app's data is not as the rule says
 	ReasonRetriesExhausted    Reason = "retries_exhausted"     // the retry policy allows no further attempt
 	ReasonDeadline            Reason = "deadline"              // the run's deadline passed
 	ReasonJoinExpired         Reason = "join_expired"          // parts of the join did not come in time
@@ -53,7 +54,7 @@ const (
 // Reasons lists every reason there is.
 func Reasons() []Reason {
 	return []Reason{
-		ReasonReloadFailed, ReasonReloadCanceled, ReasonReloadExceededLimit, ReasonReloadGone,
+		ReasonReloadFailed, ReasonReloadCanceled, ReasonReloadExceededLimit, ReasonReloadGone, ReasonAssertionFailed,
 		ReasonRetriesExhausted, ReasonDeadline, ReasonJoinExpired, ReasonCanceled, ReasonUnknownOutcome, ReasonBadArgument, ReasonBadRequest,
 		ReasonTenantDropped,
 		ReasonUnauthorized, ReasonForbidden, ReasonFrequencyQuota, ReasonNotFound, ReasonConflict, ReasonPending,

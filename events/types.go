@@ -21,6 +21,13 @@ const (
 	TypeCopyFailed                 = TypePrefix + "copy.failed"
 	TypePublishSucceeded           = TypePrefix + "publish.succeeded"
 	TypePublishFailed              = TypePrefix + "publish.failed"
+	TypeMoveSucceeded              = TypePrefix + "move.succeeded"
+	TypeMoveFailed                 = TypePrefix + "move.failed"
+	TypeDeleteSucceeded            = TypePrefix + "delete.succeeded"
+	TypeDeleteFailed               = TypePrefix + "delete.failed"
+	TypeAssertSucceeded            = TypePrefix + "assert.succeeded"
+	TypeAssertFailed               = TypePrefix + "assert.failed"
+	TypeEmitFailed                 = TypePrefix + "emit.failed"
 	TypeRunSucceeded               = TypePrefix + "run.succeeded"
 	TypeRunFailed                  = TypePrefix + "run.failed"
 	TypeRunCanceled                = TypePrefix + "run.canceled"
@@ -90,6 +97,13 @@ func Catalog() []Kind {
 		{TypeCopyFailed, "copy", CopyData{}, "app", false, "the app could not be copied"},
 		{TypePublishSucceeded, "publish", PublishData{}, "app", false, "the app was published, or the published app replaced"},
 		{TypePublishFailed, "publish", PublishData{}, "app", false, "the app could not be published"},
+		{TypeMoveSucceeded, "move", MoveData{}, "app", false, "the app was moved to the space"},
+		{TypeMoveFailed, "move", MoveData{}, "app", false, "the app could not be moved"},
+		{TypeDeleteSucceeded, "delete", DeleteData{}, "app", false, "the app was deleted"},
+		{TypeDeleteFailed, "delete", DeleteData{}, "app", false, "the app could not be deleted"},
+		{TypeAssertSucceeded, "assert", AssertData{}, "app", false, "the app's data is as the rule says"},
+		{TypeAssertFailed, "assert", AssertData{}, "app", false, "the app's data is not as the rule says, or could not be looked at"},
+		{TypeEmitFailed, "emit", EmitData{}, "run", false, "an event of the rule's own type could not be made; those that can have that type"},
 		{TypeRunSucceeded, "run", RunData{}, "run", false, "every step of the run succeeded"},
 		{TypeRunFailed, "run", RunData{}, "run", false, "a step of the run failed for good"},
 		{TypeRunCanceled, "run", RunData{}, "run", false, "the run was canceled"},

@@ -19,7 +19,7 @@ const (
 // A Signature says what an action takes and what later steps learn from it.
 type Signature struct {
 	Action Action
-	Takes  []string // arguments, app first
+	Takes  []string // arguments
 	Needs  []string // those without which the action makes no sense
 	Gives  []string // fields of steps.<name> once it succeeded
 }
@@ -44,6 +44,30 @@ func Signatures() []Signature {
 			Takes:  []string{"app", "space", "target", "name", "description"},
 			Needs:  []string{"app", "space"},
 			Gives:  []string{"app_id", "name", "space_id"},
+		},
+		{
+			Action: Move,
+			Takes:  []string{"app", "space"},
+			Needs:  []string{"app", "space"},
+			Gives:  []string{"app_id", "name", "space_id"},
+		},
+		{
+			Action: Delete,
+			Takes:  []string{"app"},
+			Needs:  []string{"app"},
+			Gives:  []string{"app_id"},
+		},
+		{
+			Action: Assert,
+			Takes:  []string{"app", "that"},
+			Needs:  []string{"app", "that"},
+			Gives:  []string{"app_id"},
+		},
+		{
+			Action: Emit,
+			Takes:  []string{"type", "subject", "data"},
+			Needs:  []string{"type"},
+			Gives:  []string{"type"},
 		},
 	}
 }
@@ -98,10 +122,16 @@ func kindOf(path string) kind {
 	}
 }
 
-const variablePrefix = "variables."
+const (
+	variablePrefix = "variables."
+	dataPrefix     = "data."
+)
 
 // set puts value at path, and says what is wrong with it if it does not fit.
 func (a *Args) set(path string, value any) error {
+	if name, isData := strings.CutPrefix(path, dataPrefix); isData {
+		return a.setData(name, value)
+	}
 	switch kindOf(path) {
 	case kindFlag:
 		flag, ok := value.(bool)
@@ -137,7 +167,7 @@ func (a *Args) setText(path, text string) error {
 	if !isVariable && text == "" {
 		return errors.New("is empty")
 	}
-	if path != "description" && utf8.RuneCountInString(text) > maxText {
+	if path != "description" && path != "that" && utf8.RuneCountInString(text) > maxText {
 		return fmt.Errorf("longer than %d characters", maxText)
 	}
 	switch path {
@@ -151,6 +181,12 @@ func (a *Args) setText(path, text string) error {
 		a.Name = text
 	case "description":
 		a.Description = text
+	case "that":
+		a.That = text
+	case "type":
+		a.Type = text
+	case "subject":
+		a.Subject = text
 	default:
 		if !isVariable {
 			return fmt.Errorf("no argument %q", path)
@@ -172,6 +208,10 @@ func (a *Args) get(path string) string {
 		return a.Space
 	case "target":
 		return a.Target
+	case "that":
+		return a.That
+	case "type":
+		return a.Type
 	default:
 		return ""
 	}

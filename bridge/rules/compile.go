@@ -107,7 +107,7 @@ func (c *compiler) oneTarget(r *rule) {
 		}
 		place := r.tenant + " " + args.App + " " + args.Space
 		if first, taken := c.targets[place]; taken && first != args.Target {
-			c.reportAt([]string{"do", strconv.Itoa(i)}, "replaces app %s; in dialect openapi an app has one published app in a space, and here that is %s", args.Target, first)
+			c.reportAt(r.steps[i].path, "replaces app %s; in dialect openapi an app has one published app in a space, and here that is %s", args.Target, first)
 			continue
 		}
 		c.targets[place] = args.Target

@@ -18,6 +18,9 @@ type Definition struct {
 	Retry    RetryDefinition  `json:"retry,omitzero"`     // how often a call is tried
 	Deadline string           `json:"deadline,omitempty"` // from the first cause to expiry; default 10h
 	Do       []StepDefinition `json:"do"`                 // the steps, in order
+
+	OnFailure []StepDefinition `json:"on_failure,omitempty"` // steps for when one of Do did not succeed
+	Always    []StepDefinition `json:"always,omitempty"`     // steps for the end, whatever became of the others
 }
 
 // A GatherDefinition is the value of `gather`: the word none, or quiet, max, count
@@ -113,6 +116,11 @@ func (s *StepDefinition) decodeArgs(text json.RawMessage) error {
 	case nil:
 	case map[string]any:
 		s.Args = args
+	case string:
+		if Action(s.Action) != Assert {
+			return fmt.Errorf("read arguments of %s: expected keys and values", s.Action)
+		}
+		s.Args = map[string]any{"that": args}
 	default:
 		return fmt.Errorf("read arguments of %s: expected keys and values", s.Action)
 	}

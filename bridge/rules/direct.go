@@ -27,7 +27,7 @@ func (s *Set) direct(ev Event) (Plan, error) {
 		return Plan{}, fmt.Errorf("plan a direct run: %w", err)
 	}
 	if def.Name != "" || len(def.On.Names()) > 0 || def.When != "" || def.Gather != (GatherDefinition{}) {
-		return Plan{}, errors.New("plan a direct run: expected tenant, do, app, priority, retry and deadline, and no name, on, when or gather")
+		return Plan{}, errors.New("plan a direct run: expected tenant, do, on_failure, always, app, priority, retry and deadline, and no name, on, when or gather")
 	}
 	if s.directory == nil {
 		return Plan{}, fmt.Errorf("plan a direct run: %w", ErrNoRule)

@@ -1,13 +1,13 @@
 package rules
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"cel.dev/cel-go/cel"
 )
@@ -15,29 +15,34 @@ import (
 // maxSteps is more than any pipeline needs, and few enough for one record.
 const maxSteps = 32
 
-// steps compiles what is listed under `do`.
+// steps compiles what is listed under `do`, `on_failure` and `always`.
 func (c *compiler) steps(def Definition, join *join) []step {
 	app, usable := c.ruleApp(def.App)
-	switch {
+	lists := []struct {
+		turn  Occasion
+		items []StepDefinition
+	}{{InTurn, def.Do}, {OnFailure, def.OnFailure}, {Always, def.Always}}
+	switch n := len(def.Do) + len(def.OnFailure) + len(def.Always); {
 	case len(def.Do) == 0:
 		c.reportAt(nil, "do is missing; expected a list of steps: %s", strings.Join(actionNames(), ", "))
-	case len(def.Do) > maxSteps:
-		c.report("do", "%d steps; at most %d", len(def.Do), maxSteps)
+	case n > maxSteps:
+		c.report("do", "%d steps; at most %d", n, maxSteps)
 	}
 	var steps []step
 	var earlier []Step
-	for i, item := range def.Do {
-		s := &stepCompiler{compiler: c, sources: def.On.Names(), join: join, earlier: earlier, path: []string{"do", strconv.Itoa(i)}, wrong: map[string]bool{"app": !usable}}
-		s.step.fixed = Step{Name: item.As, Action: Action(item.Action)}
-		if item.As == "" {
-			s.step.fixed.Name = item.Action
+	for _, list := range lists {
+		for i, item := range list.items {
+			at := []string{cmp.Or(string(list.turn), "do"), strconv.Itoa(i)}
+			s := &stepCompiler{compiler: c, sources: def.On.Names(), join: join, earlier: earlier, path: at, wrong: map[string]bool{"app": !usable}}
+			s.step.path = at
+			s.step.fixed = Step{Name: cmp.Or(item.As, item.Action), Action: Action(item.Action), Turn: list.turn}
+			if s.checkNames(item) {
+				s.arguments(item.Args, app)
+				s.finish()
+			}
+			steps = append(steps, s.step)
+			earlier = append(earlier, s.step.fixed)
 		}
-		if s.checkNames(item) {
-			s.arguments(item.Args, app)
-			s.finish()
-		}
-		steps = append(steps, s.step)
-		earlier = append(earlier, s.step.fixed)
 	}
 	return steps
 }
@@ -107,43 +112,6 @@ func (s *stepCompiler) at(item StepDefinition) []string {
 	return append(slices.Clone(s.path), item.Action)
 }
 
-// arguments compiles what the step says, and the app that it inherits.
-func (s *stepCompiler) arguments(args map[string]any, app string) {
-	signature := signatureOf(s.step.fixed.Action)
-	for _, name := range sortedKeys(args) {
-		path := append(slices.Clone(s.path), name)
-		switch {
-		case !signature.takesArgument(name):
-			s.reportAt(path, "%s", unknown("argument of "+string(signature.Action), name, signature.Takes))
-		case name == "variables":
-			s.variables(args[name], path)
-		default:
-			s.argument(name, args[name], path)
-		}
-	}
-	if _, own := args["app"]; !own && app != "" {
-		s.argument("app", app, s.path)
-	}
-}
-
-func (s *stepCompiler) variables(value any, path []string) {
-	values, ok := value.(map[string]any)
-	if !ok {
-		s.reportAt(path, "expected names and values, got %s", describe(value))
-		return
-	}
-	if len(values) > maxVariables {
-		s.reportAt(path, "%d variables; Qlik takes at most %d", len(values), maxVariables)
-	}
-	for _, name := range sortedKeys(values) {
-		at := append(slices.Clone(path), name)
-		if name == "" || utf8.RuneCountInString(name) > maxText {
-			s.reportAt(at, "the name of a variable has 1 to %d characters", maxText)
-		}
-		s.argument(variablePrefix+name, values[name], at)
-	}
-}
-
 // argument compiles one value and notes what is wrong with it.
 func (s *stepCompiler) argument(name string, value any, path []string) {
 	err := s.understand(name, value)
@@ -193,6 +161,11 @@ func (s *stepCompiler) understand(name string, value any) error {
 		s.step.fixed.Late = map[string]string{}
 	}
 	s.step.fixed.Late[name] = text
+	for _, r := range references {
+		if !slices.Contains(s.step.fixed.Needs, r.step) {
+			s.step.fixed.Needs = append(s.step.fixed.Needs, r.step)
+		}
+	}
 	return nil
 }
 
@@ -208,12 +181,14 @@ func (s *stepCompiler) finish() {
 	missing := fixed.missing()
 	switch {
 	case missing == "" || isOpen(missing):
-	case missing == "space" && isOpen("app"):
+	case missing == "space" && fixed.Action == Publish && isOpen("app"):
 		// The app that the event names may have a space of its own.
-	case missing == "space":
+	case missing == "space" && fixed.Action == Publish:
 		s.reportAt(s.path, "space is missing; give it here, or under publish of the app")
+	case missing == "app" && fixed.Action != Delete:
+		s.reportAt(s.path, "app is missing; give it here or at the rule")
 	default:
-		s.reportAt(s.path, "%s is missing; give it here or at the rule", missing)
+		s.reportAt(s.path, "%s is missing; give it here", missing)
 	}
 	for _, source := range s.sources {
 		if err := s.directory.permit(source, *fixed); err != nil {

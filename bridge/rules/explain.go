@@ -114,6 +114,9 @@ func (l *language) undeclared(name string) string {
 	if hint := didYouMean(name, known); hint != "" {
 		return text + hint
 	}
+	if !slices.Contains(known, "extensions") {
+		return text + ` (an assert knows rows("Table"), tables, fields, reload_time and peak_memory)`
+	}
 	return text + " (the body is under data, further attributes under extensions)"
 }
 

@@ -165,7 +165,7 @@ func ResolveParts(steps []Step, events map[string]Event, results map[string]map[
 	resolved := slices.Clone(steps)
 	for i := range resolved {
 		step := &resolved[i]
-		step.Args.Variables, step.Late = maps.Clone(step.Args.Variables), maps.Clone(step.Late)
+		step.Args.Variables, step.Args.Data, step.Late = maps.Clone(step.Args.Variables), maps.Clone(step.Args.Data), maps.Clone(step.Late)
 		for _, path := range sortedKeys(step.Late) {
 			done, err := l.resolveNow(step, path, vars, i == 0)
 			if err != nil {

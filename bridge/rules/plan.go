@@ -10,6 +10,20 @@ const (
 	Reload  Action = "reload"
 	Copy    Action = "copy"
 	Publish Action = "publish"
+	Move    Action = "move"   // an app to another space
+	Delete  Action = "delete" // an app, for good
+	Assert  Action = "assert" // that an app's data is as it should be
+	Emit    Action = "emit"   // an event of the rule's own type
+)
+
+// An Occasion says when a step has its turn.
+type Occasion string
+
+// The occasions, in the order in which they come.
+const (
+	InTurn    Occasion = ""           // `do`: once all before it succeeded
+	OnFailure Occasion = "on_failure" // once a step of `do` ended otherwise, or the run's time was up
+	Always    Occasion = "always"     // after all others, whatever became of them
 )
 
 // Args are the arguments of a step, of all actions in one shape; which of them
@@ -23,6 +37,10 @@ type Args struct {
 	Partial     bool              `json:"partial,omitempty"`     // reload only
 	Weight      int               `json:"weight,omitempty"`      // reload only, 1..10; 0 leaves it to Qlik
 	Variables   map[string]string `json:"variables,omitempty"`   // reload only, at most 20
+	That        string            `json:"that,omitempty"`        // assert only: CEL over the app's data
+	Type        string            `json:"type,omitempty"`        // emit only: the event's type
+	Subject     string            `json:"subject,omitempty"`     // emit only: the event's subject
+	Data        map[string]any    `json:"data,omitempty"`        // emit only: text, numbers, true and false by name
 }
 
 // A Step is one action of a plan with its arguments.
@@ -30,6 +48,9 @@ type Step struct {
 	Name   string `json:"name"` // unique in its plan; the action's name unless `as` gave another
 	Action Action `json:"action"`
 	Args   Args   `json:"args"`
+
+	Turn  Occasion `json:"turn,omitempty"`
+	Needs []string `json:"needs,omitempty"` // names of the steps whose results Late reads
 
 	// Late holds, by argument path ("app", "variables.BATCH"), the templates that
 	// need the results of earlier steps. Resolve fills them in.

@@ -193,8 +193,8 @@ func TestEveryArgumentOfTheTableCanBeSet(t *testing.T) {
 			if !ok {
 				value = "text"
 			}
-			if name == "variables" {
-				name = variablePrefix + "X"
+			if name == "variables" || name == "data" {
+				name += ".X"
 			}
 			var args Args
 			if err := args.set(name, value); err != nil || asJSON(t, args) == "{}" {

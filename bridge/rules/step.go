@@ -9,6 +9,7 @@ import (
 type step struct {
 	fixed   Step      // what does not depend on the event, and what waits for earlier steps
 	dynamic []binding // what the event decides
+	path    []string  // of the step within its rule
 }
 
 // A binding is an argument whose value the event decides.
@@ -20,7 +21,7 @@ type binding struct {
 // bind returns the step for one event.
 func (s *step) bind(vars *variables, d *directory) (Step, error) {
 	bound := s.fixed
-	bound.Args.Variables = maps.Clone(bound.Args.Variables)
+	bound.Args.Variables, bound.Args.Data = maps.Clone(bound.Args.Variables), maps.Clone(bound.Args.Data)
 	bound.Late = maps.Clone(bound.Late)
 	if len(s.dynamic) == 0 {
 		return bound, nil
@@ -106,13 +107,13 @@ func Resolve(step Step, ev Event, results map[string]map[string]any) (Step, erro
 	if results == nil {
 		vars.steps = map[string]map[string]any{}
 	}
-	step.Args.Variables = maps.Clone(step.Args.Variables)
+	step.Args.Variables, step.Args.Data = maps.Clone(step.Args.Variables), maps.Clone(step.Args.Data)
 	for _, path := range sortedKeys(step.Late) {
 		if err := l.resolve(&step.Args, path, step.Late[path], vars); err != nil {
 			return Step{}, fmt.Errorf("resolve %s of step %s: %w", path, step.Name, err)
 		}
 	}
-	step.Late = nil
+	step.Late, step.Needs = nil, nil
 	return step, nil
 }
 

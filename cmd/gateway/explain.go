@@ -142,7 +142,7 @@ func explained(e rules.Explanation) string {
 	}
 	text := fmt.Sprintf("yes   %s, tenant %s: %s\n", e.Rule, e.Tenant, starts)
 	for i, step := range e.Plan.Steps {
-		text += fmt.Sprintf("      %d. %s\n", i+1, describe(step))
+		text += fmt.Sprintf("      %d. %s%s\n", i+1, occasion(step.Turn), describe(step))
 	}
 	return text
 }
@@ -185,6 +185,11 @@ func waitsFor(join *rules.Join) string {
 		end = "goes with what is there"
 	}
 	return fmt.Sprintf("%s%s, and else %s after %s", text, strings.Join(missing, ", "), end, join.Within)
+}
+
+// occasion says when a step that is not in turn is carried out.
+func occasion(turn rules.Occasion) string {
+	return map[rules.Occasion]string{rules.OnFailure: "on failure: ", rules.Always: "always: "}[turn]
 }
 
 // describe says what a step would ask of Qlik.

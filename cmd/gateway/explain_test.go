@@ -17,7 +17,8 @@ tenants: {acme: {url: "http://127.0.0.1:9", api_key: env:EXPLAIN_SECRET}}
 apps: {sales: {id: 8ee2a60d-062c-47e4-8d0a-88b6df20f88f, publish: {space: 79264304a1fe8050f02c5651}}}
 sources: {dbt: {preset: dbt-cloud, secret: env:EXPLAIN_SECRET}, etl: {nats: {subject: etl.done}}}
 rules:
-  - {name: a, on: dbt, app: sales, gather: {quiet: 30s, max: 5m}, do: [{reload: {variables: {R: "${run_id}"}}}, publish]}
+  - {name: a, on: dbt, app: sales, gather: {quiet: 30s, max: 5m}, do: [{reload: {variables: {R: "${run_id}"}}}, {assert: 'rows("Sales") > 0'}, publish],
+     on_failure: [{emit: {type: com.example.stale, data: {run: "${run_id}"}}}], always: [{move: {space: s9}}]}
   - {name: b, on: dbt, when: 'data.nope == 1', app: sales, do: [reload]}
   - {name: c, on: etl, app: sales, do: [reload]}
   - {name: d, on: dbt, when: 'job == "x"', app: sales, do: [reload]}
@@ -36,7 +37,10 @@ rules:
       outcome succeeded, job "Daily build" (123), run 77
 yes   a, tenant acme: when nothing new came for 30s, at most 5m0s after the first
       1. reload {"app":"8ee2a60d-062c-47e4-8d0a-88b6df20f88f","variables":{"R":"77"}}
-      2. publish {"app":"8ee2a60d-062c-47e4-8d0a-88b6df20f88f","space":"79264304a1fe8050f02c5651"}
+      2. assert {"app":"8ee2a60d-062c-47e4-8d0a-88b6df20f88f","that":"rows(\"Sales\") \u003e 0"}
+      3. publish {"app":"8ee2a60d-062c-47e4-8d0a-88b6df20f88f","space":"79264304a1fe8050f02c5651"}
+      4. on failure: emit {"type":"com.example.stale","data":{"run":"77"}}
+      5. always: move {"app":"8ee2a60d-062c-47e4-8d0a-88b6df20f88f","space":"s9"}
 no    b: the event has no nope
 no    c: it looks at other sources
 no    d: when is false

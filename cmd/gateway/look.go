@@ -34,7 +34,7 @@ func newRulesCommand() *cobra.Command {
 			row(table, "RULE", "ON", "APP", "DOES", "LAST RUN", "STATE")
 			for _, rule := range list.Data {
 				var steps []string
-				for _, step := range rule.Do {
+				for _, step := range slices.Concat(rule.Do, rule.OnFailure, rule.Always) {
 					steps = append(steps, step.Action)
 				}
 				row(table, rule.Name, strings.Join(rule.On.Names(), ","), rule.App, strings.Join(steps, ","), rule.LastRun, rule.LastState)

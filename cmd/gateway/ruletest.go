@@ -8,13 +8,9 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"reflect"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
-
-	"github.com/qlikgateway/gateway/bridge/rules"
 )
 
 // exitSurprise says that something is not as it was expected to be.
@@ -35,7 +31,7 @@ func newTestCommand() *cobra.Command {
       file: dbt-run.json          # or body: {...}
       headers: ["X-Some: value"]
       expect:                     # exactly these rules; of each its steps, with the arguments that matter
-        refresh-sales: [{reload: {variables: {DBT_RUN: "77"}}}, publish]
+        refresh-sales: [{reload: {variables: {DBT_RUN: "77"}}}, publish]   # or {do: [...], on_failure: [...], always: [...]}
 
 Nothing is sent or stored. Exit code 3 when a test surprises.`,
 		Example: "  gateway test rules_test.yaml",
@@ -67,12 +63,12 @@ type ruleTests struct {
 
 // A ruleTest is one event and what it is expected to ask for.
 type ruleTest struct {
-	Name    string                            `json:"name"`
-	Source  string                            `json:"source"`
-	File    string                            `json:"file"`
-	Body    json.RawMessage                   `json:"body"`
-	Headers []string                          `json:"headers"`
-	Expect  map[string][]rules.StepDefinition `json:"expect"`
+	Name    string                   `json:"name"`
+	Source  string                   `json:"source"`
+	File    string                   `json:"file"`
+	Body    json.RawMessage          `json:"body"`
+	Headers []string                 `json:"headers"`
+	Expect  map[string]expectedSteps `json:"expect"`
 }
 
 // testRules runs a file of tests and returns how many surprised.
@@ -155,7 +151,7 @@ func (r ruleTest) run(cfg *config, folder string) []string {
 		case expected && e.Error != "":
 			surprises = append(surprises, fmt.Sprintf("rule %s matches and cannot be planned: %s", e.Rule, e.Error))
 		case expected:
-			surprises = append(surprises, compareSteps(e.Rule, e.Plan.Steps, want)...)
+			surprises = append(surprises, want.compare(e.Rule, e.Plan.Steps)...)
 		}
 	}
 	for _, rule := range slices.Sorted(maps.Keys(r.Expect)) {
@@ -164,45 +160,4 @@ func (r ruleTest) run(cfg *config, folder string) []string {
 		}
 	}
 	return surprises
-}
-
-// compareSteps holds a plan's steps against the expected ones, as far as these say.
-func compareSteps(rule string, steps []rules.Step, want []rules.StepDefinition) []string {
-	if len(want) == 0 {
-		return nil // that it matches is all that was expected
-	}
-	if len(steps) != len(want) {
-		return []string{fmt.Sprintf("rule %s has %d steps, expected %d", rule, len(steps), len(want))}
-	}
-	var surprises []string
-	for i, step := range steps {
-		if string(step.Action) != want[i].Action {
-			surprises = append(surprises, fmt.Sprintf("rule %s step %d is %s, expected %s", rule, i+1, step.Action, want[i].Action))
-			continue
-		}
-		var args map[string]any
-		if err := decode(step.Args, &args); err != nil {
-			return append(surprises, err.Error())
-		}
-		for name, template := range step.Late {
-			if !strings.Contains(name, ".") {
-				args[name] = template
-			}
-		}
-		for _, name := range slices.Sorted(maps.Keys(want[i].Args)) {
-			if expected := plainly(want[i].Args[name]); !reflect.DeepEqual(args[name], expected) {
-				surprises = append(surprises, fmt.Sprintf("rule %s step %d (%s): %s is %v, expected %v", rule, i+1, step.Action, name, args[name], expected))
-			}
-		}
-	}
-	return surprises
-}
-
-// plainly is a value as JSON has it, so that 7 is 7 whatever its Go type.
-func plainly(value any) any {
-	var plain any
-	if err := decode(value, &plain); err != nil {
-		return value
-	}
-	return plain
 }

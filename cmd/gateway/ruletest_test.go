@@ -21,6 +21,7 @@ tests:
   - {name: wrong argument, source: jobs, body: {job: nightly}, expect: {refresh-sales: [{reload: {partial: true}}]}}
   - {name: wrong action, source: jobs, body: {job: nightly}, expect: {refresh-sales: [publish]}}
   - {name: no match, source: jobs, body: {job: x}, expect: {refresh-sales: []}}
+  - {name: wrong ending, source: jobs, body: {job: nightly}, expect: {refresh-sales: {do: [reload], always: [{emit: {type: a.b}}]}}}
   - {name: right, source: jobs, body: {job: nightly}, expect: {refresh-sales: [reload]}}
 `
 	if err := os.WriteFile(wrong, []byte(text), 0o600); err != nil {
@@ -39,8 +40,10 @@ FAIL wrong action
      rule refresh-sales step 1 is reload, expected publish
 FAIL no match
      rule refresh-sales does not match: when is false
+FAIL wrong ending
+     rule refresh-sales always has 0 steps, expected 1
 ok   right
-1 passed, 4 failed
+1 passed, 5 failed
 `
 	if out.String() != want {
 		t.Errorf("got:\n%s\nwant:\n%s", out.String(), want)
