@@ -59,7 +59,7 @@ func newDesk(t testing.TB, edit ...func(*console.Config)) *desk {
 	setup := &console.Setup{
 		Revision: 7, Rules: defs, Set: set, Apps: map[string]string{"8f4f7f6e-1111-4222-8333-444455556666": "sales"},
 		Tenants: []console.Tenant{{Name: "acme", URL: "https://acme.example", Dialect: "cloud"}},
-		Sources: []console.Source{{Name: "etl", Proof: "nothing", Path: "/hooks/etl"}, {Name: "lab", NATS: "lab.done"}},
+		Sources: []console.Source{{Name: "etl", Proof: "nothing", Path: "/hooks/etl", Setup: []string{"Send CloudEvents to it."}}, {Name: "lab", NATS: "lab.done"}},
 	}
 	cfg := console.Config{
 		Ledger: ledger, Desk: bridge.NewDesk(d.broker.Conn(), "gateway.orders"), Stream: js, Out: names.Out,
@@ -186,7 +186,7 @@ func TestEveryPageIsServedUnderTheStrictPolicy(t *testing.T) {
 	d.until("/runs", running)
 	for path, text := range map[string]string{
 		"/": "Newest runs", "/runs": id, "/runs?state=held": held, "/runs?rule=none": "No run is like that", "/runs/" + id: "What happened",
-		"/runs/" + held: "Resolve", "/runs/" + running: "Cancel this run", "/events": "Nothing was told yet", "/rules": "data.rows &gt; 0", "/sources": "lab.done",
+		"/runs/" + held: "Resolve", "/runs/" + running: "Cancel this run", "/events": "Nothing was told yet", "/rules": "data.rows &gt; 0", "/sources": "Send CloudEvents to it.",
 		"/tenants": "replica-1/7", "/login": "Token", "/runs?live=off": "Go on updating",
 	} {
 		page := d.ask(http.MethodGet, path, "")

@@ -145,8 +145,9 @@ func (s *Setup) judge(event rules.Event) Trial {
 // A SourceStatus is a source and what came through it.
 type SourceStatus struct {
 	Source
-	Taken   int            `json:"taken"`   // deliveries since the gateway started
-	Refused map[string]int `json:"refused"` // deliveries, by why they were not taken
+	Taken   int            `json:"taken"`                  // deliveries since the gateway started
+	Refused map[string]int `json:"refused"`                // deliveries, by why they were not taken
+	Newest  time.Time      `json:"last_delivery,omitzero"` // taken or refused
 }
 
 // sources counts each source's deliveries.
@@ -163,6 +164,13 @@ func (c *Console) sources() []SourceStatus {
 		c.Log.Warn().Err(err).Msg("console: metrics are incomplete")
 	}
 	for _, family := range families {
+		if family.GetName() == "qlik_gateway_ingress_last_delivery_timestamp_seconds" {
+			for _, metric := range family.GetMetric() {
+				if i, known := at[metric.GetLabel()[0].GetValue()]; known {
+					list[i].Newest = time.UnixMilli(int64(metric.GetGauge().GetValue() * 1000)).UTC()
+				}
+			}
+		}
 		if family.GetName() != "qlik_gateway_ingress_requests_total" {
 			continue
 		}

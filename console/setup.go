@@ -26,11 +26,12 @@ type Tenant struct {
 
 // A Source is who may send events, and how they prove it.
 type Source struct {
-	Name   string `json:"name"`
-	Preset string `json:"preset,omitempty"`
-	Proof  string `json:"proof"`          // in words
-	Path   string `json:"path,omitempty"` // of its address for webhooks
-	NATS   string `json:"nats,omitempty"` // the subject it sends on
+	Name   string   `json:"name"`
+	Preset string   `json:"preset,omitempty"`
+	Proof  string   `json:"proof"`           // in words
+	Path   string   `json:"path,omitempty"`  // of its address for webhooks
+	NATS   string   `json:"nats,omitempty"`  // the subject it sends on
+	Setup  []string `json:"setup,omitempty"` // what to do at the sender's, step by step
 }
 
 // app returns the name that people gave an app, or its id.

@@ -16,6 +16,7 @@ type metrics struct {
 	seconds  *prometheus.HistogramVec
 	matches  *prometheus.CounterVec
 	missing  *prometheus.CounterVec
+	newest   *prometheus.GaugeVec
 }
 
 func newMetrics(reg prometheus.Registerer) (*metrics, error) {
@@ -30,6 +31,10 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 			NativeHistogramBucketFactor: 1.1,
 			Buckets:                     []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 		}, []string{"source"}),
+		newest: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "qlik_gateway_ingress_last_delivery_timestamp_seconds",
+			Help: "When the newest delivery of a source was answered, in Unix time; none before the first since the start.",
+		}, []string{"source"}),
 		matches: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "qlik_gateway_ingress_matches_total",
 			Help: "Stored events by source and the rule that they matched.",
@@ -39,7 +44,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 			Help: "Events by source and the rule that could not judge them, such as for a missing key.",
 		}, []string{"source", "rule"}),
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.matches, m.missing} {
+	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.matches, m.missing, m.newest} {
 		if err := reg.Register(c); err != nil {
 			return nil, err
 		}
@@ -51,4 +56,5 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 func (m *metrics) done(source string, result Result, took time.Duration) {
 	m.requests.WithLabelValues(source, string(result)).Inc()
 	m.seconds.WithLabelValues(source).Observe(took.Seconds())
+	m.newest.WithLabelValues(source).SetToCurrentTime()
 }

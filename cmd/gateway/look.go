@@ -117,14 +117,18 @@ func newSourcesCommand() *cobra.Command {
 				return err
 			}
 			table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-			row(table, "SOURCE", "PRESET", "SEND TO", "PROOF", "TAKEN", "REFUSED")
+			row(table, "SOURCE", "PRESET", "SEND TO", "PROOF", "TAKEN", "NEWEST", "REFUSED")
 			for _, source := range list.Data {
 				var refused []string
 				for _, why := range slices.Sorted(maps.Keys(source.Refused)) {
 					refused = append(refused, fmt.Sprintf("%d %s", source.Refused[why], why))
 				}
 				where := strings.TrimSpace(source.Path + " " + source.NATS)
-				row(table, source.Name, source.Preset, where, source.Proof, strconv.Itoa(source.Taken), strings.Join(refused, ", "))
+				newest := ""
+				if !source.Newest.IsZero() {
+					newest = ago(source.Newest)
+				}
+				row(table, source.Name, source.Preset, where, source.Proof, strconv.Itoa(source.Taken), newest, strings.Join(refused, ", "))
 			}
 			return table.Flush()
 		},

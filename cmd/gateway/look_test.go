@@ -33,6 +33,10 @@ func TestOperatorLooksWatchesAndCancels(t *testing.T) {
 	}
 	s.hook(`{"app": "` + s.sample("Sales") + `"}`)
 	first := s.newest("succeeded", "running", "ready")
+	s.eventually("the source tells of its newest delivery", func() bool {
+		_, out := s.cli("sources", "ls", "--json")
+		return strings.Contains(out, `"last_delivery"`)
+	})
 	s.want(exitDone, "SUCCEEDED", "runs", "watch", first)
 	s.want(exitFailed, "is not open", "runs", "cancel", first)
 	s.want(exitDone, "run.succeeded", "events", "tail", "--once", "--run", first)

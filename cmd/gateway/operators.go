@@ -53,6 +53,12 @@ func shownSource(source ingress.Source) console.Source {
 			shown.Path = "" // not reachable over HTTP
 		}
 	}
+	if preset, known := ingress.LookupPreset(source.Preset); known && shown.Path != "" {
+		fill := strings.NewReplacer("{url}", "https://<this gateway>"+shown.Path, "{path}", strings.TrimPrefix(shown.Path, "/"), "`", "")
+		for _, step := range preset.Setup {
+			shown.Setup = append(shown.Setup, fill.Replace(step))
+		}
+	}
 	return shown
 }
 
