@@ -1,9 +1,12 @@
 package bridge
 
+import "slices"
+
 // A lane lets one run at a time touch an app.
 type lane struct {
 	holder  *task
 	waiting queue
+	wanted  []*task // runs of several apps that wait until all of theirs are free
 }
 
 // lanesOf returns the apps that a run is known to touch.
@@ -22,8 +25,9 @@ func (s *Scheduler) takeLanes(t *task) bool {
 	}
 	apps := t.lanesOf()
 	for _, app := range apps {
-		if l := s.lanes[app]; l != nil && l.holder != nil {
+		if l := s.lanes[app]; l != nil && (l.holder != nil || s.barred(l, t)) {
 			l.waiting.enter(t)
+			s.reserve(t, apps)
 			s.offer(apps)
 			return false
 		}
@@ -32,7 +36,42 @@ func (s *Scheduler) takeLanes(t *task) bool {
 	return true
 }
 
+// reserve keeps the lanes of a run of several apps from runs that come much later,
+// until it takes them or is withdrawn.
+func (s *Scheduler) reserve(t *task, apps []string) {
+	if len(apps) < 2 || t.reserved != nil {
+		return
+	}
+	t.reserved = apps
+	for _, app := range apps {
+		if s.lanes[app] == nil {
+			s.lanes[app] = &lane{}
+		}
+		s.lanes[app].wanted = append(s.lanes[app].wanted, t)
+	}
+}
+
+// release gives up what reserve kept.
+func (s *Scheduler) release(t *task) {
+	for _, app := range t.reserved {
+		l := s.lanes[app]
+		l.wanted = slices.DeleteFunc(l.wanted, func(other *task) bool { return other == t })
+	}
+	t.reserved = nil
+}
+
+// barred says whether a free lane is kept for a run of several apps that is before
+// another by more than one step of the order, Limits.Patience.
+func (s *Scheduler) barred(l *lane, t *task) bool {
+	return slices.ContainsFunc(l.wanted, func(other *task) bool {
+		return other != t && other.rank.Add(s.limits.Patience).Before(t.rank)
+	})
+}
+
 func (s *Scheduler) holdLanes(t *task, apps []string) {
+	reserved := t.reserved
+	s.release(t)
+	defer s.offer(reserved)
 	t.run.Lanes = apps
 	for _, app := range apps {
 		if s.lanes[app] == nil {
@@ -61,8 +100,10 @@ func (s *Scheduler) withdraw(t *task) {
 		return
 	}
 	t.leave()
+	reserved := t.reserved
+	s.release(t)
 	if t.run.Lanes == nil {
-		s.offer(t.lanesOf())
+		s.offer(append(slices.Clone(reserved), t.lanesOf()...))
 	}
 }
 
@@ -72,9 +113,9 @@ func (s *Scheduler) offer(apps []string) {
 		l := s.lanes[app]
 		switch {
 		case l == nil || l.holder != nil:
-		case len(l.waiting) == 0:
+		case len(l.waiting) == 0 && len(l.wanted) == 0:
 			delete(s.lanes, app)
-		default:
+		case len(l.waiting) > 0 && !s.barred(l, l.waiting[0]):
 			s.offered++
 			s.enqueue(l.waiting[0])
 		}

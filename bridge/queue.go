@@ -23,6 +23,8 @@ type task struct {
 	cancelAt  time.Time // when to ask Qlik to cancel it
 	stopBy    time.Time // when a run being stopped waits no longer
 
+	reserved []string // apps of several that are kept for it
+
 	wake   time.Time // when to look at it again
 	wakeI  int       // its place in the wake heap, -1 when not in it
 	queue  *queue    // the queue it waits in, nil when in none

@@ -30,7 +30,7 @@ func (w *world) invariants() {
 		switch {
 		case lane.holder != nil && lane.holder.run.State.Ended():
 			w.violated("I3", "the lane of %s is held by run %s, which has ended", app, lane.holder.run.ID)
-		case lane.holder == nil && len(lane.waiting) > 0 && !w.offered(app):
+		case lane.holder == nil && len(lane.waiting) > 0 && !s.barred(lane, lane.waiting[0]) && !w.offered(app):
 			w.violated("I6", "run %s waits in the free lane of %s and is not offered it", lane.waiting[0].run.ID, app)
 		}
 	}
