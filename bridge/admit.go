@@ -14,6 +14,7 @@ type Cause struct {
 	Time     time.Time // when the journal took it
 	Trace    string    // traceparent, if it had one
 	Revision uint64    // of the configuration that routed it
+	Hops     int       // our own runs that led to it; see events.Heard
 
 	Callback *events.Callback // who waits for the end; nil = nobody
 }
@@ -41,6 +42,7 @@ func (s *Scheduler) Admit(now time.Time, cause Cause, plan rules.Plan) (id strin
 	}
 	t.run.Causes.Add(cause.Sequence, cause.ID)
 	t.run.take(cause, plan.Join)
+	t.run.Hops = max(t.run.Hops, cause.Hops)
 	t.run.Newest, t.run.Revision = cause.Time, cause.Revision
 	s.touch(t)
 	if cause.Callback != nil {

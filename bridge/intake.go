@@ -35,6 +35,13 @@ func (t *term) admit(work context.Context, entry events.Entry) error {
 // but the gateway writes to the journal, and it names them.
 var errNoRules = errors.New("the message names no rule that it matched")
 
+// mostHops is how many of the gateway's own runs may lead to an event, one by the
+// outcome of the other.
+const mostHops = 10
+
+// errHops is wrong with an event that came further.
+var errHops = fmt.Errorf("more than %d runs led to this event, each begun by the outcome of the one before: look for rules on gateway that begin each other for ever", mostHops)
+
 func (t *term) admitOne(work context.Context, entry events.Entry) error {
 	defer t.catchUp(entry.Sequence)
 	if entry.Sequence <= t.scheduler.Cursor() {
@@ -52,7 +59,7 @@ func (t *term) admitOne(work context.Context, entry events.Entry) error {
 	}
 	view := entry.View()
 	cause := Cause{
-		Sequence: entry.Sequence, ID: entry.Event.ID(), Time: entry.Time, Revision: entry.Revision,
+		Sequence: entry.Sequence, ID: entry.Event.ID(), Time: entry.Time, Revision: entry.Revision, Hops: entry.Hops(),
 	}
 	if cause.Trace = entry.TraceParent(); t.d.cfg.Trace != nil {
 		cause.Trace, _ = entry.Trace()
@@ -61,6 +68,9 @@ func (t *term) admitOne(work context.Context, entry events.Entry) error {
 		cause.Callback = &events.Callback{Source: entry.Source, URL: entry.Facts.Callback}
 	}
 	t.scheduler.Pass(entry.Sequence)
+	if cause.Hops > mostHops {
+		return t.bury(work, entry, "", events.ReasonTooManyHops, errHops)
+	}
 	for _, rule := range entry.Rules {
 		if rule == rules.ForeignRule {
 			t.foreignReload(cause, entry.Facts.RunID)

@@ -126,6 +126,7 @@ func repeated(entry events.Entry, replay string) (events.Arrival, error) {
 	original := originalID(entry)
 	arrival.Event = entry.Event.Clone()
 	arrival.Event.SetExtension(replayOf, original)
+	arrival.FirstHop()
 	if len(original) > longestOriginal {
 		original = strings.ToValidUTF8(original[:longestOriginal], "")
 	}

@@ -39,6 +39,7 @@ type Run struct {
 	Fate     Fate             `json:"fate,omitzero"`
 	Cursor   uint64           `json:"cursor"` // the tenant's journal position when this was written
 	Outbox   []events.Outcome `json:"outbox,omitempty"`
+	Hops     int              `json:"hops,omitempty"` // our own runs that led to it, one by the outcome of the other
 
 	Callbacks []events.Callback `json:"callbacks,omitempty"` // who waits for its end
 

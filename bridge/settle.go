@@ -117,7 +117,7 @@ func (s *Scheduler) put(t *task, i int, kind, key string, now time.Time, data an
 	}
 	run.Outbox = append(run.Outbox, must(events.NewOutcome(events.Head{
 		ID: id, Type: kind, Tenant: run.Tenant, Rule: run.Rule, Subject: subjectOf(run, i, key), Key: key, Time: now,
-		CausationID: run.Causes.Newest(), CorrelationID: run.ID, TraceParent: trace(run.Trace, run.ID),
+		CausationID: run.Causes.Newest(), CorrelationID: run.ID, TraceParent: trace(run.Trace, run.ID), Hops: run.Hops,
 	}, data)))
 }
 

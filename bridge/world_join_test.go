@@ -41,8 +41,16 @@ func (q *tenant) resolveJoin(command Command, report *Report) {
 func appOfLeft(parts map[string]uint64) string { return "app-" + string(rune('a'+parts["left"]%3)) }
 
 // joins holds that a run of a join went with enough parts or at its end, each the
-// newest of its causes that is that part, and that it expired only without.
+// newest of its causes that is that part, that it expired only without, and that every
+// run comes from as many runs as its causes.
 func (w *world) joins(run *Run) {
+	hops := 0
+	for _, sequence := range run.Causes.Sequences() {
+		hops = max(hops, w.journal[sequence-1].cause.Hops)
+	}
+	if run.Hops != hops {
+		w.violated("join", "run %s counts %d hops, its causes %d", run.ID, run.Hops, hops)
+	}
 	if run.Plan.Join == nil {
 		return
 	}

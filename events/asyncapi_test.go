@@ -84,6 +84,7 @@ func envelope() map[string]any {
 	} {
 		properties[name] = map[string]any{"type": "string", "description": text}
 	}
+	properties["hops"] = map[string]any{"type": "integer", "minimum": 1, "description": "How many runs of the gateway's own led to the run, one by the outcome of the other."}
 	properties["time"] = map[string]any{"type": "string", "format": "date-time", "description": "When it happened."}
 	return map[string]any{"type": "object", "required": []string{"specversion", "id", "source", "type", "time", "data"}, "properties": properties}
 }

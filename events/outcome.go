@@ -27,6 +27,7 @@ type Head struct {
 	CausationID   string    `json:"causation_id,omitempty"`   // id of the newest event that caused it
 	CorrelationID string    `json:"correlation_id,omitempty"` // the run
 	TraceParent   string    `json:"trace_parent,omitempty"`
+	Hops          int       `json:"hops,omitempty"` // runs of ours that led to the run; see Heard
 }
 
 // NewOutcome returns the outcome with its data encoded. A type of the gateway's

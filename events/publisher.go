@@ -124,6 +124,9 @@ func (o Outcome) CloudEvent(source string) (cloudevents.Event, error) {
 			event.SetExtension(name, value)
 		}
 	}
+	if o.Hops > 0 {
+		event.SetExtension(extensionHops, o.Hops)
+	}
 	if err := event.SetData(cloudevents.ApplicationJSON, o.Data); err != nil {
 		return event, fmt.Errorf("encode outcome %s: %w", o.ID, err)
 	}

@@ -38,6 +38,7 @@ const (
 const (
 	ReasonUndecodable   Reason = "undecodable"    // the journal's message cannot be read
 	ReasonRuleRemoved   Reason = "rule_removed"   // the rule it matched is gone
+	ReasonTooManyHops   Reason = "too_many_hops"  // too many of our own runs led to it: a loop of rules
 	ReasonTenantDropped Reason = "tenant_dropped" // an operator dropped its tenant before it was taken up
 )
 
@@ -56,7 +57,7 @@ func Reasons() []Reason {
 	return []Reason{
 		ReasonReloadFailed, ReasonReloadCanceled, ReasonReloadExceededLimit, ReasonReloadGone, ReasonAssertionFailed,
 		ReasonRetriesExhausted, ReasonDeadline, ReasonJoinExpired, ReasonCanceled, ReasonUnknownOutcome, ReasonBadArgument, ReasonBadRequest,
-		ReasonTenantDropped,
+		ReasonTenantDropped, ReasonTooManyHops,
 		ReasonUnauthorized, ReasonForbidden, ReasonFrequencyQuota, ReasonNotFound, ReasonConflict, ReasonPending,
 		ReasonRateLimited, ReasonServerError, ReasonTimeout, ReasonTransport, ReasonBreakerOpen, ReasonByHand, ReasonStalled,
 		ReasonShutdown, ReasonUndecodable, ReasonRuleRemoved,

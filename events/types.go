@@ -3,11 +3,12 @@ package events
 import (
 	"strings"
 
+	"github.com/qlikgateway/gateway/bridge/rules"
 	"github.com/qlikgateway/gateway/schemas"
 )
 
 // TypePrefix begins the type of every event that the gateway itself publishes.
-const TypePrefix = "io.qlikgateway.v1."
+const TypePrefix = rules.TypePrefix
 
 // The types of events that tell how work ended or goes on; see Catalog.
 const (

@@ -26,7 +26,7 @@ const RunsSource = "runs"
 
 // ReservedSource names the gateway's own outcomes in rules; nobody else may send
 // under it.
-const ReservedSource = "gateway"
+const ReservedSource = rules.OwnSource
 
 const shortSecret = 16 // characters; shorter secrets are worth a warning
 

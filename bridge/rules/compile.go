@@ -30,6 +30,7 @@ func Compile(defs []Definition, names Names) (*Set, []Problem) {
 	directory, problems := newDirectory(names)
 	c := &compiler{language: l, directory: directory, names: names, targets: map[string]string{}, problems: problems}
 	set := &Set{bySource: map[string][]*rule{}, byName: map[string]*rule{}, directory: directory, names: names}
+	var all []*rule
 	for i, def := range defs {
 		c.path = []string{"rules", strconv.Itoa(i)}
 		r := c.rule(def)
@@ -37,10 +38,12 @@ func Compile(defs []Definition, names Names) (*Set, []Problem) {
 			c.reportAt([]string{"name"}, "another rule is already named %q", def.Name)
 		}
 		set.byName[r.name] = r
+		all = append(all, r)
 		for _, source := range def.On.Names() {
 			set.bySource[source] = append(set.bySource[source], r)
 		}
 	}
+	c.loops(all)
 	if slices.ContainsFunc(c.problems, func(p Problem) bool { return !p.Warning }) {
 		return nil, c.problems
 	}
@@ -55,6 +58,7 @@ type compiler struct {
 	targets   map[string]string // by tenant, app and space where there can be only one
 	path      []string          // of the rule in hand
 	problems  []Problem
+	own       bool // the rule in hand looks at the gateway's own outcomes
 }
 
 // reportAt notes a mistake at a path within the rule in hand.
@@ -67,12 +71,14 @@ func (c *compiler) report(key, format string, args ...any) {
 }
 
 func (c *compiler) rule(def Definition) *rule {
-	r := &rule{name: def.Name, tenant: c.tenant(def.Tenant), directory: c.directory}
+	r := &rule{name: def.Name, tenant: c.tenant(def.Tenant), directory: c.directory, own: slices.Contains(def.On.Names(), OwnSource)}
+	c.own = r.own
 	c.checkName(def.Name)
 	c.checkSources(def.On)
 	c.checkTenant(def.On.Names(), r.tenant)
 	r.join = c.join(def)
 	if r.join == nil {
+		c.checkOwn(def.On.Sources, def.When)
 		r.when = c.when(def.When, "when")
 	}
 	r.plan = Plan{
@@ -162,8 +168,8 @@ func (c *compiler) checkSources(on On) {
 		if len(sources) > 1 {
 			path = append(path, strconv.Itoa(i))
 		}
-		if !slices.Contains(c.names.Sources, source) {
-			c.reportAt(path, "%s", unknown("source", source, c.names.Sources))
+		if !slices.Contains(c.sources(), source) {
+			c.reportAt(path, "%s", unknown("source", source, c.sources()))
 		}
 	}
 }
@@ -190,6 +196,8 @@ func (c *compiler) expression(source, wanted string, types []*cel.Type, path ...
 	switch {
 	case err != nil:
 		c.reportAt(path, "%s", err)
+	case e.own && !c.own:
+		c.reportAt(path, "%s", errOwn)
 	case len(e.parts) > 0:
 		c.reportAt(path, "reads events, but looks at one event at a time; only arguments of a join's steps can")
 	case len(e.steps) > 0:

@@ -138,6 +138,9 @@ func (s *stepCompiler) understand(name string, value any) error {
 	if err := t.fits(kindOf(name)); err != nil {
 		return err
 	}
+	if !s.own && slices.ContainsFunc(t.parts, func(p part) bool { return p.expression != nil && p.expression.own }) {
+		return errOwn
+	}
 	if err := s.join.checkParts(t); err != nil {
 		return err
 	}

@@ -83,9 +83,10 @@ func (c *compiler) part(name string, def PartDefinition) role {
 	if !regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`).MatchString(name) {
 		c.reportAt(path, "%q is not a name of a part; expected a letter, then letters, digits and _, all lower case", name)
 	}
-	if !slices.Contains(c.names.Sources, def.Source) {
-		c.reportAt(append(path, "source"), "%s", unknown("source", def.Source, c.names.Sources))
+	if !slices.Contains(c.sources(), def.Source) {
+		c.reportAt(append(path, "source"), "%s", unknown("source", def.Source, c.sources()))
 	}
+	c.checkOwn([]string{def.Source}, def.When, path...)
 	return role{source: def.Source, when: c.when(def.When, append(path, "when")...)}
 }
 
@@ -143,7 +144,7 @@ func (j *join) checkParts(t *template) error {
 
 // eventNames are what an expression can read of an event.
 func eventNames() []string {
-	return slices.Concat([]string{"data", "time", "extensions"}, attributeNames(), extensionNames())
+	return slices.Concat([]string{"data", "time", "extensions"}, attributeNames(), extensionNames(), ownNames())
 }
 
 // ResolveParts fills in the arguments of a join's steps that need what its events

@@ -43,7 +43,7 @@ func newLanguage() (*language, error) {
 		cel.ParserExpressionSizeLimit(maxExpression),
 		cel.RegexProgramSizeLimit(1000),
 	}
-	for _, name := range slices.Concat(attributeNames(), extensionNames()) {
+	for _, name := range slices.Concat(attributeNames(), extensionNames(), ownNames()) {
 		options = append(options, cel.Variable(name, cel.StringType))
 	}
 	env, err := cel.NewEnv(options...)
@@ -69,6 +69,9 @@ func extensionNames() []string {
 		"clientid", "host", "originip", "ownerid", "reason", "sessionid", "spaceid", "tenantid", "toplevelresourceid", "userid",
 	}
 }
+
+// ownNames are the attributes that only the gateway's own outcomes have.
+func ownNames() []string { return []string{"tenant", "rule"} }
 
 // An expression is CEL that compiled.
 type expression struct {

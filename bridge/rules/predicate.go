@@ -21,9 +21,6 @@ func NewPredicate(source string) (*Predicate, error) {
 	if err != nil {
 		return nil, err
 	}
-	if l.env, err = l.env.Extend(cel.Variable("tenant", cel.StringType), cel.Variable("rule", cel.StringType)); err != nil {
-		return nil, fmt.Errorf("set up CEL: %w", err)
-	}
 	e, err := l.compile(source)
 	switch {
 	case err != nil:

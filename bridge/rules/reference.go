@@ -22,7 +22,10 @@ type reads struct {
 	steps []reference // steps.<name>.<field> in it
 	parts []reference // events.<part>.<attribute> in it; the attribute may be ""
 	event bool        // something of the event
+	own   bool        // what only the gateway's own outcomes have
 }
+
+var errOwn = errors.New("tenant and rule are what the gateway's own outcomes say; they go with on: " + OwnSource)
 
 var errParts = errors.New("events must be followed by a part of the join, as in events.dbt.data")
 
@@ -36,6 +39,7 @@ func inspect(checked *cel.Ast) (found reads, err error) {
 		name := identifier.AsIdent()
 		if name != "steps" && name != "events" {
 			found.event = found.event || isVariable(name)
+			found.own = found.own || slices.Contains(ownNames(), name)
 			continue
 		}
 		step, parent := member(identifier)
@@ -55,8 +59,7 @@ func inspect(checked *cel.Ast) (found reads, err error) {
 }
 
 func isVariable(name string) bool {
-	return name == "data" || name == "time" || name == "extensions" ||
-		slices.Contains(attributeNames(), name) || slices.Contains(extensionNames(), name)
+	return slices.Contains(eventNames(), name)
 }
 
 // member returns the constant name by which the node's parent takes a part of it,

@@ -82,6 +82,7 @@ func (s *Set) Plan(rule string, ev Event) (Plan, error) {
 type rule struct {
 	name, tenant string
 	when         *expression // nil: the event did not fail, as far as it says
+	own          bool        // it looks at the gateway's own outcomes
 	join         *join       // nil: every event by itself
 	key          *expression // nil: only app, space and target tell runs apart
 	plan         Plan        // all but Key and Steps

@@ -25,7 +25,8 @@ func newExplainCommand() *cobra.Command {
 		Use:   "explain EVENT",
 		Short: "Say which rules an event would match, why others not, and what would be done",
 		Long: "EVENT is a file (- for standard input): what a sender would post to a source (--source), or a CloudEvent in the JSON\n" +
-			"format, whose attribute gatewaysource, or else source, names the configured source. Nothing is sent or stored.",
+			"format, whose attribute gatewaysource, or else source, names the configured source; --source gateway takes one of the gateway's own\n" +
+			"outcomes. Nothing is sent or stored.",
 		Example: "  gateway explain --config gateway.yaml --source dbt dbt-run.json\n  gateway explain --config gateway.yaml event.json",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, args []string) error {
@@ -73,8 +74,12 @@ func (s sample) read(cfg *config, stdin io.Reader) ([]events.Arrival, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read event: %w", err)
 	}
-	if s.source == "" {
+	switch s.source {
+	case "":
 		return cloudEvent(body)
+	case rules.OwnSource:
+		outcome, err := events.DecodeStructured(body)
+		return []events.Arrival{events.Heard(outcome)}, err
 	}
 	header := http.Header{"Content-Type": {"application/json"}}
 	for _, line := range s.headers {

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/qlikgateway/gateway/bridge"
+	"github.com/qlikgateway/gateway/bridge/rules"
 	"github.com/qlikgateway/gateway/events"
 	"github.com/qlikgateway/gateway/events/broker"
 )
@@ -18,10 +19,12 @@ import (
 // releaseLimit bounds how long it may take to give a lease up.
 const releaseLimit = 5 * time.Second
 
-// tellers run the subscribers that are configured now.
+// tellers run the subscribers that are configured now, and the chain, by which rules
+// hear of outcomes as well.
 type tellers struct {
 	shared      events.SubscriberConfig
 	subscribers []*events.Subscriber
+	chain       *events.Chain // nil = nothing is carried out
 	running     sync.WaitGroup
 	end         context.CancelFunc
 }
@@ -42,9 +45,20 @@ func (g *gateway) openTellers(ctx context.Context, b *broker.Broker, shared brid
 			return hold(ctx, shared.Leases, name, work)
 		},
 	}}
-	if !g.idle {
-		t.subscribers, err = t.make(g.cfg.Subscriptions)
+	if g.idle {
+		return t, nil
 	}
+	t.chain, err = events.OpenChain(ctx, events.ChainConfig{
+		Outcomes: states, Journal: shared.Journal, Hold: t.shared.Hold, Log: g.log,
+		Rules: func() (*rules.Set, uint64) {
+			current := shared.Revisions.Current()
+			return current.Rules, current.Number
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	t.subscribers, err = t.make(g.cfg.Subscriptions)
 	return t, err
 }
 
@@ -66,6 +80,9 @@ func (t *tellers) make(subscriptions []events.Subscription) ([]*events.Subscribe
 func (t *tellers) start() {
 	ctx, end := context.WithCancel(context.Background())
 	t.end = end
+	if t.chain != nil {
+		t.running.Go(func() { _ = t.chain.Run(ctx) }) // it ends with ctx only
+	}
 	for _, subscriber := range t.subscribers {
 		t.running.Go(func() { _ = subscriber.Run(ctx) }) // it ends with ctx only
 	}
