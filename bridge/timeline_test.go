@@ -38,9 +38,14 @@ func (tl *timeline) boot(held Snapshot) {
 	tl.s.CaughtUp(tl.now)
 }
 
-// restart crashes the scheduler and makes another of every run's record, the newest
-// first.
+// restart crashes the scheduler and makes another of every run's record.
 func (tl *timeline) restart() {
+	tl.t.Helper()
+	tl.boot(tl.held())
+}
+
+// held is what the ledger holds, the newest run first.
+func (tl *timeline) held() Snapshot {
 	tl.t.Helper()
 	held := Snapshot{Cursor: tl.s.Cursor(), Blocks: slices.Clone(tl.s.blocks), Pauses: tl.s.Pauses()}
 	for _, app := range slices.Sorted(maps.Keys(tl.apps)) {
@@ -58,7 +63,7 @@ func (tl *timeline) restart() {
 		held.Active = append(held.Active, &run)
 	}
 	slices.SortFunc(held.Active, func(a, b *Run) int { return strings.Compare(b.ID, a.ID) })
-	tl.boot(held)
+	return held
 }
 
 // trigger admits an event and returns its run.
