@@ -49,6 +49,12 @@ func (in *Ingress) Handler() (http.Handler, error) {
 	if err := engine.SetTrustedProxies(nil); err != nil {
 		return nil, fmt.Errorf("trust no proxy: %w", err)
 	}
+	engine.Use(func(c *gin.Context) {
+		if refused := in.crowded(c.Request); refused != nil {
+			in.turnAway(c, refused)
+			c.Abort()
+		}
+	})
 	engine.POST("/hooks/:source", func(c *gin.Context) { in.serve(c, c.Param("source"), false) })
 	engine.POST("/v1/runs", func(c *gin.Context) { in.serve(c, RunsSource, false) })
 	engine.GET("/v1/runs/:id", func(c *gin.Context) { in.showRun(c, c.Param("id")) })

@@ -66,6 +66,7 @@ type Live struct {
 	Sources  *Sources
 	Rules    *rules.Set // nil = none
 	Revision uint64     // number of this configuration, stored with each event
+	Rate     Rate       // of all HTTP requests of one client address, before any proof; zero = DefaultAddressRate
 }
 
 // An Ingress receives events. The zero value is not usable; see New.
@@ -78,6 +79,7 @@ type Ingress struct {
 	proxies []netip.Prefix
 	outside *outside
 	bursts  *bursts
+	crowd   atomic.Pointer[crowd]
 	waiting waiting
 	refused zerolog.Logger // sampled, so that a flood does not fill the log
 }
@@ -102,7 +104,7 @@ func New(config Config) (*Ingress, error) {
 	if err != nil {
 		return nil, fmt.Errorf("register ingress metrics: %w", err)
 	}
-	return &Ingress{
+	in := &Ingress{
 		config:  config,
 		changed: make(chan struct{}, 1),
 		metrics: m,
@@ -111,7 +113,9 @@ func New(config Config) (*Ingress, error) {
 		waiting: waiting{slots: make(chan struct{}, maxWaiting), closed: make(chan struct{}), once: &sync.Once{}},
 		bursts:  &bursts{last: map[burst]said{}},
 		refused: sampled(config.Log),
-	}, nil
+	}
+	in.crowd.Store(newCrowd(DefaultAddressRate()))
+	return in, nil
 }
 
 // sampled returns a log that a flood does not fill.
@@ -121,13 +125,19 @@ func sampled(log zerolog.Logger) zerolog.Logger {
 
 // Set puts sources and rules in force for every delivery that begins after it.
 // Deliveries under way end with what they began with. What sources used of their
-// rates stays used.
+// rates stays used, and what addresses used of theirs unless it is another rate now.
 func (in *Ingress) Set(live Live) {
 	if live.Rules == nil {
 		live.Rules = &rules.Set{}
 	}
 	if before := in.live.Load(); before != nil && before.Sources != nil && live.Sources != nil {
 		live.Sources.inherit(before.Sources)
+	}
+	if live.Rate == (Rate{}) {
+		live.Rate = DefaultAddressRate()
+	}
+	if live.Rate != in.crowd.Load().each {
+		in.crowd.Store(newCrowd(live.Rate))
 	}
 	in.live.Store(&live)
 	select {

@@ -65,12 +65,10 @@ func (s *source) limited(now time.Time) error {
 	if s.limiter == nil {
 		return nil
 	}
-	reservation := s.limiter.ReserveN(now, 1)
-	wait := reservation.DelayFrom(now)
+	wait := overdrawn(s.limiter, now)
 	if wait == 0 {
 		return nil
 	}
-	reservation.CancelAt(now)
 	r := refusef(TooMany, "source %s takes %d deliveries per %s: send it again later", s.name, s.rate.Count, s.rate.Per)
 	r.wait = wait
 	return r

@@ -124,3 +124,43 @@ func TestOneSourcesFloodLeavesRoomForOthers(t *testing.T) {
 		}
 	}
 }
+
+func TestOneAddressesFloodLeavesRoomForOthers(t *testing.T) {
+	t.Parallel()
+	d := opened(t, func(c *ingress.Config) { c.Proxies = []string{"127.0.0.1", "::1"} })
+	limited := policed(t, 1000)
+	limited.Rate = ingress.Rate{Count: 20, Per: time.Hour}
+	d.Set(limited)
+	const flooder, honest = "X-Forwarded-For: 2001:db8::", "X-Forwarded-For: 192.0.2.7"
+	refused := 0
+	for i := range 200 {
+		// What the flooder says of itself before the proxy changes nothing.
+		from := fmt.Sprintf("X-Forwarded-For: 192.0.2.%d, %s%x", i, strings.TrimPrefix(flooder, "X-Forwarded-For: "), i)
+		path := []string{"/hooks/jobs", "/hooks/nobody", "/v1/runs", "/anything"}[i%4]
+		switch r := d.post(t, path, "{}", "Authorization: Bearer wrong", from); {
+		case r.status == http.StatusTooManyRequests:
+			r.refused(t, 429, "20 requests per 1h0m0s")
+			if r.header.Get("Retry-After") == "" {
+				t.Error("not told when to come back")
+			}
+			refused++
+		case i >= 20:
+			t.Errorf("request %d of the flood is answered %d", i, r.status)
+		}
+		if i%20 == 0 {
+			if r := d.post(t, "/hooks/jobs", "{}", authorizedToken, honest); r.status != http.StatusAccepted {
+				t.Errorf("an honest sender is answered %d %s", r.status, r.raw)
+			}
+		}
+	}
+	if counted := d.counted(t, "-", ingress.TooMany); refused != 180 || int(counted) != refused {
+		t.Errorf("%d of 200 were refused, %v counted", refused, counted)
+	}
+	d.Set(limited)
+	d.post(t, "/hooks/jobs", "{}", authorizedToken, flooder+"1").refused(t, 429, "20 requests")
+	limited.Rate.Count = 30
+	d.Set(limited)
+	if r := d.post(t, "/hooks/jobs", "{}", authorizedToken, flooder+"1"); r.status != http.StatusAccepted {
+		t.Errorf("under another rate: %d %s", r.status, r.raw)
+	}
+}

@@ -105,7 +105,7 @@ func (c *compiler) add(d Source) {
 		callbacks: d.Callbacks,
 	}
 	if d.Rate.Count > 0 && d.Rate.Per > 0 {
-		s.limiter = rate.NewLimiter(rate.Limit(float64(d.Rate.Count)/d.Rate.Per.Seconds()), d.Rate.Count)
+		s.limiter = d.Rate.limiter()
 	}
 	if !regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`).MatchString(d.Name) {
 		c.report(false, "expected a name of lower-case letters, digits, - and _, at most 63", d.Name)

@@ -63,7 +63,7 @@ func newStage(ctx context.Context, apps int) (_ *stage, err error) {
 		fmt.Fprintf(&rules, "  - {name: app-%d, on: bench, when: 'data.app == \"%d\"', app: \"%s\", do: [reload]}\n", n, n, app.ID)
 	}
 	text := fmt.Sprintf(`
-http: {addr: "127.0.0.1:0"}
+http: {addr: "127.0.0.1:0", rate: 1000000/1s}
 console: {addr: "127.0.0.1:0"}
 broker: {data_dir: "%s"}
 tenants: {bench: {url: "%s", dialect: openapi, api_key: "%s"}}

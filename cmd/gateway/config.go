@@ -24,8 +24,9 @@ const (
 type config struct {
 	HTTPAddr    string
 	ConsoleAddr string
-	Proxies     []string // whose X-Forwarded-For is believed
-	TLS         tlsFiles // of the listener for senders; zero = TLS ends before the gateway
+	Proxies     []string     // whose X-Forwarded-For is believed
+	AddressRate ingress.Rate // of requests of one client address; zero = the default
+	TLS         tlsFiles     // of the listener for senders; zero = TLS ends before the gateway
 	Broker      broker.Config
 	Tenants     map[string]tenantConfig
 	Sources     *ingress.Sources
@@ -44,6 +45,11 @@ type config struct {
 	Shown       []console.Source           // the sources, as operators may see them
 	Tokens      []console.Token            // of the console
 	Document    []byte                     // what the rules are made of, as JSON: the same text is the same revision
+}
+
+// liveOf is what the ingress takes over of a configuration while it runs.
+func liveOf(c *config, revision uint64) ingress.Live {
+	return ingress.Live{Sources: c.Sources, Rules: c.Rules, Revision: revision, Rate: c.AddressRate}
 }
 
 // tlsFiles are the paths of a certificate and its key, in PEM.

@@ -119,7 +119,7 @@ func (g *gateway) openDoor(p *session, config ingress.Config, revision uint64) e
 	if err != nil {
 		return err
 	}
-	door.Set(ingress.Live{Sources: g.cfg.Sources, Rules: g.cfg.Rules, Revision: revision})
+	door.Set(liveOf(g.cfg, revision))
 	p.ingress = door
 	p.senders, err = door.Handler()
 	return err

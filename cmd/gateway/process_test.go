@@ -140,7 +140,7 @@ func newSiteOn(t *testing.T, broker, rules string, simArgs ...string) *site {
 		values[sample.Name] = sample.ID
 	}
 	text := fill(`
-http: {addr: "127.0.0.1:0"}
+http: {addr: "127.0.0.1:0", rate: 100000/1s}
 console: {addr: "127.0.0.1:0"}
 broker:`+broker+`
 tenants:

@@ -46,7 +46,7 @@ func (r *reader) read() *config {
 	if err := ingress.CheckNetworks(c.Proxies); err != nil {
 		r.report(err.Error(), "http", "trusted_proxies")
 	}
-	c.TLS = r.tls()
+	c.TLS, c.AddressRate = r.tls(), r.rate(r.written.HTTP.Rate, "http", "rate")
 	c.Broker = r.broker()
 	for _, name := range sorted(r.written.Tenants) {
 		c.Tenants[name] = r.tenant(name)

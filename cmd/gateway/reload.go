@@ -12,8 +12,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"github.com/qlikgateway/gateway/ingress"
 )
 
 // lookEvery is how often the files are looked at. They are compared by what is in
@@ -111,7 +109,7 @@ func (g *gateway) reload(ctx context.Context, s *session) error {
 	if pair != nil {
 		g.certificate.current.Store(pair)
 	}
-	s.ingress.Set(ingress.Live{Sources: next.Sources, Rules: next.Rules, Revision: revision.Number})
+	s.ingress.Set(liveOf(next, revision.Number))
 	s.tellers.replace(subscribers)
 	g.cfg = next
 	g.log.Info().Str("hop", "reload").Uint64("revision", revision.Number).Int("sources", len(next.SourceNames)).

@@ -21,6 +21,7 @@ type written struct {
 type writtenHTTP struct {
 	Addr           string   `json:"addr"`
 	TrustedProxies []string `json:"trusted_proxies"`
+	Rate           string   `json:"rate"`
 	TLS            *struct {
 		Cert string `json:"cert"`
 		Key  string `json:"key"`
