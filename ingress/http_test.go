@@ -281,3 +281,28 @@ func TestTraceContextIsKept(t *testing.T) {
 		}
 	}
 }
+
+func TestBinaryEventTakesTheTraceOfItsRequestUnlessItHasItsOwn(t *testing.T) {
+	t.Parallel()
+	const header, own = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	for name, tt := range map[string]struct {
+		headers []string
+		want    any
+	}{
+		"none":  {nil, nil},
+		"its":   {[]string{"Traceparent: " + header}, header},
+		"own":   {[]string{"Traceparent: " + header, "Ce-Traceparent: " + own}, own},
+		"wrong": {[]string{"Traceparent: 00--"}, nil},
+	} {
+		d := opened(t, nil)
+		d.post(t, "/events", "{}", append(append(binary(), authorized), tt.headers...)...)
+		if got := d.shelf.arrivals()[0].Event.Extensions()["traceparent"]; got != tt.want {
+			t.Errorf("%s: stored as %v", name, got)
+		}
+	}
+	d := opened(t, nil)
+	d.post(t, "/events", `{"specversion":"1.0","id":"1","source":"/a","type":"t"}`, "Content-Type: application/cloudevents+json", authorized, "Traceparent: "+header)
+	if got := d.shelf.arrivals()[0].Event.Extensions()["traceparent"]; got != nil {
+		t.Errorf("a structured event is changed: %v", got)
+	}
+}

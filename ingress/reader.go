@@ -52,6 +52,7 @@ func (s *source) read(m message) ([]events.Arrival, error) {
 		return nil, refusef(Unsupported, "Content-Type %.100q is not read: send %s, %s (HTTP only) or binary mode", media, events.MediaEvent, mediaBatch)
 	case hasAttributes(m.header):
 		event, err := readBinary(m.header, m.body)
+		traced(&event, m.header)
 		return one(s.arrival(event, nil), err)
 	case m.eventsOnly || s.reading != nil:
 		return nil, refusef(Unsupported, "only CloudEvents 1.0 are read here: send Content-Type %s, or the attributes as ce- headers", events.MediaEvent)
@@ -242,10 +243,17 @@ func (s *source) blank(m message) cloudevents.Event {
 	}
 	event.SetTime(m.arrived.UTC())
 	event.DataEncoded = m.body
-	if parent, ok := single(m.header, "Traceparent"); ok && events.ValidTrace(parent) {
+	traced(&event, m.header)
+	return event
+}
+
+// traced gives an event that says nothing of a trace the one of its request, as
+// the header of W3C Trace Context has it.
+func traced(event *cloudevents.Event, header http.Header) {
+	parent, ok := single(header, "Traceparent")
+	if _, own := event.Extensions()["traceparent"]; ok && !own && events.ValidTrace(parent) {
 		event.SetExtension("traceparent", parent)
 	}
-	return event
 }
 
 // setAll sets the attributes that have a value.

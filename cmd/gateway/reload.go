@@ -111,6 +111,7 @@ func (g *gateway) reload(ctx context.Context, s *session) error {
 	}
 	s.ingress.Set(liveOf(next, revision.Number))
 	s.tellers.replace(subscribers)
+	s.show(next, revision.Number)
 	g.cfg = next
 	g.log.Info().Str("hop", "reload").Uint64("revision", revision.Number).Int("sources", len(next.SourceNames)).
 		Int("rules", len(next.RuleNames)).Msg("a new configuration is in force")
