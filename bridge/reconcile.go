@@ -91,7 +91,6 @@ func (s *Scheduler) reconciled(t *task, report Report, now time.Time) {
 // attempt stays marked as lost: should the reload appear later after all, it is
 // found when Qlik refuses the next.
 func (s *Scheduler) absent(t *task, i int, now time.Time) {
-	t.run.resolveDoubt(i)
 	step := &t.run.Steps[i]
 	reason := step.attempt().Reason
 	if reason == events.ReasonPending {

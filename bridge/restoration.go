@@ -156,14 +156,6 @@ func (t *task) inDoubt() bool {
 	return false
 }
 
-// resolveDoubt says that a step was not called since the backup. Nor were those
-// behind it, which come after it has succeeded.
-func (r *Run) resolveDoubt(i int) {
-	for n := i + 1; n < len(r.Steps) && !r.Restored.IsZero(); n++ {
-		r.Steps[n].Sought = true
-	}
-}
-
 // doubt takes a step of a restored run as one whose call was lost since the backup,
 // so that it is looked for.
 func (s *Scheduler) doubt(t *task, now time.Time) {
