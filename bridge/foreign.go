@@ -119,13 +119,14 @@ func (s *Scheduler) looked(now time.Time, report Report) {
 		return
 	}
 	one, verdict := f.waiting[i], report.Verdict
+	old := now.Sub(one.Since) > foreignKept
 	switch {
-	case now.Sub(one.Since) > foreignKept, verdict.Kind == VerdictFail:
+	case verdict.Kind == VerdictFail, verdict.Kind != VerdictDone && old:
 	case verdict.Kind != VerdictDone:
 		one.misses++
 		one.again = now.Add(max(backoff(one.misses, waitShort, waitCap, s.jitter()), verdict.After))
 		return
-	case s.ownReload(report):
+	case s.ownReload(report), !report.Reload.Status.Ended() && old:
 	case !report.Reload.Status.Ended():
 		one.misses = 0
 		one.again = now.Add(nextPoll(now.Sub(one.Since), nil, s.limits.Poll))
