@@ -42,7 +42,7 @@ type Prediction struct {
 	Unplanned int              // would be dead letters: a rule matches and cannot make a plan, or rules loop
 	Runs      int              // opened
 	States    map[RunState]int // how they ended
-	Asked     int              // reloads, had every trigger been a run of its own
+	Asked     int              // reloads, had each of Waits been a run of its own
 	Waits     []Waited         // of the triggers that a reload covered
 	Uncovered int              // triggers of runs that ended without a reload
 	Calls     []time.Time      // of the quota of reloads, as they were sent
@@ -84,7 +84,13 @@ type forecasting struct {
 	flying  []landing
 	tenant  modelTenant
 	breaker modelBreaker
-	waiting map[string][]time.Time // triggers that no reload covers yet, by run
+	waiting map[string][]uncovered // triggers that no reload covers yet, by run
+}
+
+// An uncovered trigger waits for the first reload of its run.
+type uncovered struct {
+	at      time.Time
+	reloads int // that its plan asks for
 }
 
 // A landing is the answer to a call on its way.
@@ -104,7 +110,7 @@ func (f Forecast) Run(trace []Trigger) (Prediction, error) {
 	jitter := rand.New(rand.NewPCG(1, 2))
 	w := &forecasting{
 		Prediction: Prediction{States: map[RunState]int{}, Apps: map[string]int{}},
-		name:       f.Tenant, rules: f.Rules, now: began, trace: trace, waiting: map[string][]time.Time{},
+		name:       f.Tenant, rules: f.Rules, now: began, trace: trace, waiting: map[string][]uncovered{},
 		tenant:  modelTenant{took: cmp.Or(f.Reload, 2*time.Minute), outages: f.Outages, reloads: map[string]qlik.Reload{}},
 		breaker: newModelBreaker(f.Breaker),
 		s: NewScheduler(Names{Tenant: f.Tenant, Journal: began, Epoch: 1}, f.Limits, Senses{
@@ -201,8 +207,9 @@ func (w *forecasting) carryOut(command Command) Report {
 // started counts a reload, and how long the triggers waited that it covers.
 func (w *forecasting) started(command Command) {
 	w.Reloads = append(w.Reloads, Reloaded{App: command.Step.Args.App, At: w.now})
-	for _, at := range w.waiting[command.Run] {
-		w.Waits = append(w.Waits, Waited{At: at, Wait: w.now.Sub(at)})
+	for _, trigger := range w.waiting[command.Run] {
+		w.Waits = append(w.Waits, Waited{At: trigger.at, Wait: w.now.Sub(trigger.at)})
+		w.Asked += trigger.reloads
 	}
 	delete(w.waiting, command.Run)
 }

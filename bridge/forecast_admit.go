@@ -60,19 +60,18 @@ func (w *forecasting) hear(outcomes []events.Outcome) error {
 
 func (w *forecasting) trigger(cause Cause, plan rules.Plan) {
 	w.Triggers++
-	reloads := false
+	reloads := 0
 	for _, step := range plan.Steps {
 		if step.Action == rules.Reload && step.Turn != rules.OnFailure {
-			w.Asked++
+			reloads++
 			w.Apps[step.Args.App]++
-			reloads = true
 		}
 	}
 	id, opened := w.s.Admit(w.now, cause, plan)
 	if opened {
 		w.Runs++
 	}
-	if reloads {
-		w.waiting[id] = append(w.waiting[id], cause.Time)
+	if reloads > 0 {
+		w.waiting[id] = append(w.waiting[id], uncovered{cause.Time, reloads})
 	}
 }

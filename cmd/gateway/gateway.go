@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"time"
 
@@ -144,17 +145,19 @@ func (g *gateway) dispatcher(name string, shared bridge.Config) (*bridge.Dispatc
 		return nil, fmt.Errorf("tenant %s: %w", name, err)
 	}
 	shared.Tenant, shared.URL, shared.Client, shared.Breaker = name, tenant.Qlik.URL, client, tenant.Breaker
-	shared.Limits = g.limits
-	shared.Limits.Apps, shared.Limits.DailyBudget = g.cfg.AppLimits, tenant.DailyBudget
-	shared.Limits.Alone = g.cfg.Broker.URL == ""
-	shared.Limits.Quota = map[qlik.Class]bridge.Rate{}
-	for class, rate := range g.limits.Quota {
-		shared.Limits.Quota[class] = rate
-	}
-	for class, own := range tenant.Quota {
-		shared.Limits.Quota[class] = bridge.Rate(own)
-	}
+	shared.Limits = g.cfg.limits(name, g.limits)
 	return bridge.NewDispatcher(shared), nil
+}
+
+// limits returns what the scheduler of a tenant keeps to.
+func (c *config) limits(tenant string, base bridge.Limits) bridge.Limits {
+	own := c.Tenants[tenant]
+	base.Apps, base.DailyBudget, base.Alone = c.AppLimits, own.DailyBudget, c.Broker.URL == ""
+	base.Quota = maps.Clone(base.Quota)
+	for class, rate := range own.Quota {
+		base.Quota[class] = bridge.Rate(rate)
+	}
+	return base
 }
 
 // holder names this process in leases.

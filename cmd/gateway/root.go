@@ -17,7 +17,7 @@ func newRootCommand(started *bool) *cobra.Command {
 		},
 	}
 	root.AddCommand(
-		newRunCommand(), newDemoCommand(), newSimCommand(), newCheckCommand(), newExplainCommand(), newTestCommand(), newRunsCommand(), newVersionCommand(),
+		newRunCommand(), newDemoCommand(), newSimCommand(), newCheckCommand(), newExplainCommand(), newTestCommand(), newForecastCommand(), newRunsCommand(), newVersionCommand(),
 		newPresetsCommand(), newSendCommand(), newBenchCommand(),
 		newDeadCommand(), newReplayCommand(), newTenantsCommand(), newSubscriptionsCommand(), newEventsCommand(), newRulesCommand(), newSourcesCommand(),
 		newPauseCommand(), newResumeCommand(), newDoctorCommand(), newBreakerCommand(), newWebhooksCommand(),
