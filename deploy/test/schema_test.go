@@ -70,12 +70,12 @@ func chartConfig(t *testing.T) map[string]any {
 		}
 		return node
 	}
-	for _, own := range []string{"console", "broker"} {
-		in("properties", own) // it is still called so
-		delete(in("properties"), own)
+	in("properties", "broker") // it is still called so
+	delete(in("properties"), "broker")
+	for _, listener := range []string{"http", "console"} {
+		in("properties", listener, "properties", "addr")
+		delete(in("properties", listener, "properties"), "addr")
 	}
-	in("properties", "http", "properties", "addr")
-	delete(in("properties", "http", "properties"), "addr")
 	for _, name := range []string{"secret", "secrets"} { // one, or one of several
 		in("$defs", name)["pattern"] = "^(env|file):."
 	}

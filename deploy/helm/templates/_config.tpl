@@ -1,6 +1,9 @@
 {{/* The broker as the gateway's configuration knows it. */}}
 {{- define "qlik-gateway.broker" -}}
 {{- $broker := dict "prefix" .Values.broker.prefix }}
+{{- with .Values.broker.journalBytes }}
+{{- $_ := set $broker "journal_bytes" (int64 .) }}
+{{- end }}
 {{- if include "qlik-gateway.embedded" . }}
 {{- $_ := set $broker "data_dir" "/var/lib/gateway/store" }}
 {{- with .Values.broker.embedded.nats }}
@@ -48,10 +51,14 @@ http:
   {{- with .Values.config.http }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
-console: {addr: {{ printf ":%d" (int .Values.ports.console) | quote }}}
+console:
+  addr: {{ printf ":%d" (int .Values.ports.console) | quote }}
+  {{- with .Values.config.console }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 broker:
   {{- include "qlik-gateway.broker" . | nindent 2 }}
-{{- $config := omit (deepCopy .Values.config) "http" }}
+{{- $config := omit (deepCopy .Values.config) "http" "console" }}
 {{- range $config.rules }}
 {{- /* Helm reads values as YAML 1.1, where the key `on` is the truth value. */}}
 {{- if hasKey . "true" }}
