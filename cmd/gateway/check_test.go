@@ -33,7 +33,7 @@ func TestCheckSaysByItsExitCodeHowItWent(t *testing.T) {
 	}{
 		{[]string{"check", "--config", good}, 0, good + ": ok: 1 tenant, 0 sources, 0 rules\n"},
 		{[]string{"check", "--config", good}, 0, good + ":1:56: warning: tenants.acme.api_key: the secret itself is in this file"},
-		{[]string{"check", "-c", "testdata/mistakes.yaml"}, 1, "testdata/mistakes.yaml:37:5: rules[0].when: undeclared reference"},
+		{[]string{"check", "-c", "testdata/mistakes.yaml"}, 1, "testdata/mistakes.yaml:39:5: rules[0].when: undeclared reference"},
 		{[]string{"check", "--config", "none.yaml"}, 1, "none.yaml: 1 mistake\n"},
 		{[]string{"check", "--confg", "x"}, 2, "unknown flag: --confg"},
 		{[]string{"check", "x"}, 2, "unknown command"},
