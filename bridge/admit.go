@@ -11,6 +11,7 @@ import (
 type Cause struct {
 	Sequence uint64
 	ID       string    // CloudEvents id
+	Source   string    // configured source that it came through
 	Time     time.Time // when the journal took it
 	Trace    string    // traceparent, if it had one
 	Revision uint64    // of the configuration that routed it
@@ -41,6 +42,7 @@ func (s *Scheduler) Admit(now time.Time, cause Cause, plan rules.Plan) (id strin
 		s.stats.Joined++
 	}
 	t.run.Causes.Add(cause.Sequence, cause.ID)
+	t.run.Causes.From(cause.Source)
 	t.run.take(cause, plan.Join)
 	t.run.Hops = max(t.run.Hops, cause.Hops)
 	t.run.Newest, t.run.Revision = cause.Time, cause.Revision

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"encoding/binary"
+	"slices"
 	"strings"
 )
 
@@ -26,6 +27,15 @@ type Causes struct {
 	Delta []byte   `json:"delta"`          // uvarints: the first sequence, then the distance to each next
 	Head  []string `json:"head,omitempty"` // ids of the first
 	Tail  []string `json:"tail,omitempty"` // ids of the newest, once Head is full
+
+	Sources []string `json:"sources,omitempty"` // configured sources that any of them came through
+}
+
+// From notes the source of an event.
+func (c *Causes) From(source string) {
+	if source != "" && !slices.Contains(c.Sources, source) {
+		c.Sources = append(c.Sources, source)
+	}
 }
 
 // Add appends one event. The journal is read in order, so a sequence that is not

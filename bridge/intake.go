@@ -59,7 +59,7 @@ func (t *term) admitOne(work context.Context, entry events.Entry) error {
 	}
 	view := entry.View()
 	cause := Cause{
-		Sequence: entry.Sequence, ID: entry.Event.ID(), Time: entry.Time, Revision: entry.Revision, Hops: entry.Hops(),
+		Sequence: entry.Sequence, ID: entry.Event.ID(), Source: entry.Source, Time: entry.Time, Revision: entry.Revision, Hops: entry.Hops(),
 	}
 	if cause.Trace = entry.TraceParent(); t.d.cfg.Trace != nil {
 		cause.Trace, _ = entry.Trace()

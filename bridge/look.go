@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -134,4 +136,37 @@ func (x *Index) Full(ctx context.Context, q RunQuery) ([]*Run, error) {
 		runs = append(runs, run)
 	}
 	return runs, nil
+}
+
+// mostSpanning is how many of the newest runs are looked through for an event.
+const mostSpanning = 5000
+
+// Caused returns the id of the run of a rule that the event at a sequence of the
+// journal became part of, or ErrNoRun when there is none among the newest, or not yet.
+func (x *Index) Caused(ctx context.Context, tenant, rule string, sequence uint64) (string, error) {
+	for _, id := range x.spanning(tenant, rule, sequence) {
+		run, err := x.ledger.Run(ctx, id)
+		if errors.Is(err, ErrNoRun) {
+			continue
+		}
+		if err != nil {
+			return "", err
+		}
+		if slices.Contains(run.Causes.Sequences(), sequence) {
+			return id, nil
+		}
+	}
+	return "", fmt.Errorf("run of event %d: %w", sequence, ErrNoRun)
+}
+
+// spanning returns the runs of a rule that began before an event and went on after it.
+func (x *Index) spanning(tenant, rule string, sequence uint64) (ids []string) {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	for _, s := range slices.Backward(x.runs[max(0, len(x.runs)-mostSpanning):]) {
+		if s.Tenant == tenant && s.Rule == rule && s.first <= sequence && sequence <= s.last {
+			ids = append(ids, s.ID)
+		}
+	}
+	return ids
 }

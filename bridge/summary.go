@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"encoding/binary"
 	"slices"
 	"time"
 	"unique"
@@ -28,6 +29,8 @@ type Summary struct {
 	Usual  time.Duration // how long reloads of that app usually take; 0 = not known
 
 	kept   bool      // among the ended runs
+	first  uint64    // journal sequence of its oldest cause
+	last   uint64    // and of its newest
 	called time.Time // the newest reload call that was counted
 }
 
@@ -36,8 +39,9 @@ func summarize(run *Run, ended bool) *Summary {
 	s := &Summary{
 		ID: run.ID, Tenant: once(run.Tenant), Rule: once(run.Rule), State: RunState(once(string(run.State))),
 		Reason: events.Reason(once(string(run.Reason))), Opened: run.Opened.UTC(), Ended: run.Ended, Causes: run.Causes.Count,
-		kept: ended,
+		kept: ended, last: run.Causes.Last,
 	}
+	s.first, _ = binary.Uvarint(run.Causes.Delta)
 	for i := range run.Steps {
 		if i >= len(run.Plan.Steps) || run.Plan.Steps[i].Turn != rules.InTurn {
 			continue

@@ -103,7 +103,7 @@ func (w *world) seconds(most int) time.Duration {
 func (w *world) arrive(plan rules.Plan) {
 	plan.Steps = slices.Clone(plan.Steps)
 	sequence := uint64(len(w.journal) + 1)
-	cause := Cause{Sequence: sequence, ID: fmt.Sprint("e", sequence), Time: w.now.Add(w.skew), Hops: w.IntN(3)}
+	cause := Cause{Sequence: sequence, ID: fmt.Sprint("e", sequence), Source: fmt.Sprint("s", sequence%3), Time: w.now.Add(w.skew), Hops: w.IntN(3)}
 	if sequence%3 == 0 {
 		cause.Callback = &events.Callback{URL: cause.ID}
 	}

@@ -82,6 +82,9 @@ func New(cfg Config) (*Console, error) {
 // ServeHTTP answers one request.
 func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) { c.handler.ServeHTTP(w, r) }
 
+// Index returns what the console knows of every run.
+func (c *Console) Index() *bridge.Index { return c.index }
+
 // Run follows the ledger and the outcomes until ctx ends, and ends every stream
 // then, so that a server can shut down.
 func (c *Console) Run(ctx context.Context) error {

@@ -67,7 +67,7 @@ func TestManyAtOnceAreStoredOnceEachAndKnowWhere(t *testing.T) {
 	for i, of := range receipts {
 		id := fmt.Sprint(i)
 		for _, receipt := range of {
-			if times[id] != 1 || !receipt.Duplicate || receipt.Sequence != at[id] {
+			if times[id] != 1 || !receipt.Duplicate || receipt.Sequences[0] != at[id] {
 				t.Fatalf("event %s is stored %d times, at %d; receipt %+v", id, times[id], at[id], receipt)
 			}
 		}

@@ -42,8 +42,8 @@ type Target struct {
 
 // A Receipt says what became of an Arrival.
 type Receipt struct {
-	Duplicate bool   // it was stored before, for every target; nothing was added
-	Sequence  uint64 // on the journal, for an event of one target; 0 = it had several
+	Duplicate bool     // it was stored before, for every target; nothing was added
+	Sequences []uint64 // on the journal, one for each target; without targets, one among the unmatched
 }
 
 // Append stores an event for every target at once, or without targets among the
@@ -72,8 +72,11 @@ func (j *Journal) Append(ctx context.Context, a Arrival, targets []Target, revis
 // under way; then each message is stored by itself, and what is known is dropped.
 func (j *Journal) store(ctx context.Context, msgs []*nats.Msg) (Receipt, error) {
 	if len(msgs) > 1 && len(msgs) <= largestBatch {
-		_, err := jetstreamext.PublishMsgBatch(ctx, j.js, msgs)
-		if err == nil || !isRefusal(err) {
+		ack, err := jetstreamext.PublishMsgBatch(ctx, j.js, msgs)
+		if err == nil {
+			return Receipt{Sequences: upTo(ack.Sequence, len(msgs))}, nil
+		}
+		if !isRefusal(err) {
 			return Receipt{}, err
 		}
 	}
@@ -89,11 +92,18 @@ func (j *Journal) store(ctx context.Context, msgs []*nats.Msg) (Receipt, error) 
 			return Receipt{}, err
 		}
 		receipt.Duplicate = receipt.Duplicate && repeated
-		if len(msgs) == 1 {
-			receipt.Sequence = sequence
-		}
+		receipt.Sequences = append(receipt.Sequences, sequence)
 	}
 	return receipt, nil
+}
+
+// upTo returns the sequences of an atomic batch, which are one after the other.
+func upTo(last uint64, count int) []uint64 {
+	sequences := make([]uint64, count)
+	for i := range sequences {
+		sequences[i] = last - uint64(count-1-i)
+	}
+	return sequences
 }
 
 // Last returns the sequence of the newest event stored for the tenant, 0 when

@@ -19,6 +19,9 @@ type Answer struct {
 	Duplicate bool     `json:"duplicate"`         // it was stored before; it will not run twice
 	Tenants   []string `json:"tenants,omitempty"` // of the rules, when they are of several
 	Run       string   `json:"run,omitempty"`     // that was asked for without a rule
+	Runs      []string `json:"runs,omitempty"`    // that it became part of, where that was waited for
+
+	causes []cause
 }
 
 // Batch is the answer to a batch, in its order.
@@ -96,6 +99,7 @@ func (in *Ingress) store(ctx context.Context, live *Live, a events.Arrival) (Ans
 		return Answer{}, unstored(err)
 	}
 	answer := Answer{ID: a.Event.ID(), Source: a.Source, Matches: matches, Duplicate: receipt.Duplicate}
+	answer.causes = causesOf(targets, receipt.Sequences)
 	if len(targets) > 1 {
 		for _, target := range targets {
 			answer.Tenants = append(answer.Tenants, target.Tenant)

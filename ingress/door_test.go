@@ -54,12 +54,12 @@ func (s *shelf) Append(ctx context.Context, a events.Arrival, targets []events.T
 	}
 	key := a.Source + " " + a.Event.Source() + " " + a.DedupeID
 	if s.seen[key] {
-		return events.Receipt{Duplicate: true}, nil
+		return events.Receipt{Duplicate: true, Sequences: make([]uint64, max(1, len(targets)))}, nil
 	}
 	s.seen[key] = true
 	s.stored = append(s.stored, a)
 	s.targets = append(s.targets, targets)
-	return events.Receipt{}, nil
+	return events.Receipt{Sequences: make([]uint64, max(1, len(targets)))}, nil
 }
 
 func (s *shelf) fail(err error) {

@@ -125,7 +125,7 @@ func (in *Ingress) serve(c *gin.Context, name string, eventsOnly bool) {
 	}
 	d.batch = s.several(m)
 	d.end(in.admit(c.Request.Context(), live, s, arrivals, d.began))
-	in.await(c, &d)
+	in.awaitHTTP(c, &d)
 }
 
 // receive reads a request's body and proves its sender.

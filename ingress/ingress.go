@@ -110,7 +110,7 @@ func New(config Config) (*Ingress, error) {
 		metrics: m,
 		proxies: proxies,
 		outside: newOutside(config.Transport),
-		waiting: waiting{slots: make(chan struct{}, maxWaiting), closed: make(chan struct{}), once: &sync.Once{}},
+		waiting: waiting{slots: make(chan struct{}, maxWaiting), closed: make(chan struct{}), once: &sync.Once{}, over: &sync.WaitGroup{}},
 		bursts:  &bursts{last: map[burst]said{}},
 		refused: sampled(config.Log),
 	}

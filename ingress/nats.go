@@ -38,6 +38,7 @@ type ear struct {
 // returns an error when the connection takes no subscription.
 func (in *Ingress) Listen(ctx context.Context, conn *nats.Conn) error {
 	held, streams := map[ear]*nats.Subscription{}, &readers{stop: map[ear]context.CancelFunc{}}
+	defer in.waiting.over.Wait()
 	defer streams.wait()
 	defer func() { drain(held) }()
 	for {
@@ -116,8 +117,10 @@ func (in *Ingress) hear(ctx context.Context, e ear, msg *nats.Msg) {
 			in.config.Log.Error().Str("source", d.source).Bytes("stack", debug.Stack()).Msgf("panic: %v", cause)
 			d.end(nil, errors.New("a panic, logged with its stack"))
 		}
-		in.record(&d)
-		in.respond(&d, msg)
+		in.awaitNATS(ctx, &d, msg, func() {
+			in.record(&d)
+			in.respond(&d, msg)
+		})
 	}()
 	live, s := in.source(e.source)
 	if s == nil || s.nats == nil {

@@ -7,9 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -21,34 +19,20 @@ import (
 // TypeRunRequested is the type of an event that asks for a run itself.
 const TypeRunRequested = "io.qlikgateway.v1.run.requested"
 
-const (
-	maxWait    = 60 * time.Second // that ?wait= may ask for
-	maxWaiting = 256              // requests that wait at once; more are answered at once
-	waitEvery  = 250 * time.Millisecond
-)
-
-// Runs are what the ingress needs to know of runs that were asked for directly.
+// Runs are what the ingress needs to know of runs; its zero value serves none.
 type Runs struct {
 	// ID is the id of the run that the event at a sequence of the journal opens.
 	ID func(ctx context.Context, sequence uint64, tenant string) (string, error)
-	// Show returns a direct run as it is shown, and whether it has ended. It returns
-	// ErrNoRun when there is none, or not yet.
-	Show func(ctx context.Context, id string) (run any, ended bool, err error)
+	// Caused returns the id of the run of a rule that the event at a sequence of the
+	// journal became part of. It returns ErrNoRun when there is none, or not yet.
+	Caused func(ctx context.Context, tenant, rule string, sequence uint64) (string, error)
+	// Show returns a run as it is shown, and whether it has ended. It returns ErrNoRun
+	// when there is none that the source caused, or not yet.
+	Show func(ctx context.Context, source, id string) (run any, ended bool, err error)
 }
 
 // ErrNoRun is returned by Runs.Show when there is no such run.
 var ErrNoRun = errors.New("no such run")
-
-// waiting bounds the requests that wait for the end of a run, and ends them.
-type waiting struct {
-	slots  chan struct{}
-	once   *sync.Once
-	closed chan struct{}
-}
-
-// StopWaiting answers everybody who waits for a run at once, so that a stopping
-// server has nobody to wait for.
-func (in *Ingress) StopWaiting() { in.waiting.once.Do(func() { close(in.waiting.closed) }) }
 
 // request makes an event of a proven message that asks for a run: its data is what
 // is to be done. The last token of a NATS subject names the tenant.
@@ -105,73 +89,36 @@ func (in *Ingress) ask(ctx context.Context, live *Live, a events.Arrival) (Answe
 	if err != nil {
 		return Answer{}, unstored(err)
 	}
-	run, err := in.config.Runs.ID(ctx, receipt.Sequence, plan.Tenant)
+	run, err := in.config.Runs.ID(ctx, receipt.Sequences[0], plan.Tenant)
 	if err != nil {
 		return Answer{}, unstored(err)
 	}
-	return Answer{ID: a.Event.ID(), Source: a.Source, Matches: target.Rules, Duplicate: receipt.Duplicate, Run: run}, nil
+	return Answer{
+		ID: a.Event.ID(), Source: a.Source, Matches: target.Rules, Duplicate: receipt.Duplicate, Run: run,
+		causes: []cause{{tenant: plan.Tenant, rule: rules.DirectRule, run: run}},
+	}, nil
 }
 
-// await waits for the end of the run that was asked for, as long as ?wait= says,
-// and makes it the answer: 200 with the run, or 202 with where to look.
-func (in *Ingress) await(c *gin.Context, d *delivery) {
-	if len(d.answers) != 1 || d.answers[0].Run == "" {
-		return
-	}
-	id := d.answers[0].Run
-	c.Header("Location", "/v1/runs/"+id)
-	wait, err := time.ParseDuration(cmp.Or(c.Query("wait"), "0s"))
-	if err != nil || wait <= 0 {
-		return
-	}
-	wait = min(wait, maxWait)
-	select {
-	case in.waiting.slots <- struct{}{}:
-		defer func() { <-in.waiting.slots }()
-	default:
-		return
-	}
-	if err := http.NewResponseController(c.Writer).SetWriteDeadline(time.Now().Add(wait + WriteTimeout)); err != nil {
-		return
-	}
-	ctx, cancel := context.WithTimeout(c.Request.Context(), wait)
-	defer cancel()
-	tick := time.NewTicker(waitEvery)
-	defer tick.Stop()
-	for {
-		run, ended, err := in.config.Runs.Show(ctx, id)
-		if err == nil && ended {
-			d.greeted, d.result = run, Finished
-			return
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-in.waiting.closed:
-			return
-		case <-tick.C:
-		}
-	}
-}
-
-// showRun answers with a run that was asked for directly, to whom may ask for runs.
+// showRun answers with a run that the source caused which ?source= names: the one
+// that asks for runs itself, when nothing else is said.
 func (in *Ingress) showRun(c *gin.Context, id string) {
 	d := delivery{via: "http", source: noSource, from: in.addressOf(c.Request).String(), began: time.Now()}
 	defer func() { in.reply(c, &d) }()
-	_, s := in.source(RunsSource)
+	name := cmp.Or(c.Query("source"), RunsSource)
+	_, s := in.source(name)
 	if s == nil || s.proof == nil || in.config.Runs.Show == nil {
-		d.end(nil, refusef(Unknown, "no source named runs is configured for HTTP"))
+		d.end(nil, refusef(Unknown, "no source of this name is configured for HTTP: ?source= names the one whose run it is, else it is runs"))
 		return
 	}
-	d.source = RunsSource
+	d.source = name
 	if err := s.proof.prove(c.Request.Context(), in.evidenceOf(c.Request, d.began)); err != nil {
 		d.end(nil, s.unproven(err))
 		return
 	}
-	run, ended, err := in.config.Runs.Show(c.Request.Context(), id)
+	run, ended, err := in.config.Runs.Show(c.Request.Context(), name, id)
 	switch {
 	case errors.Is(err, ErrNoRun):
-		d.end(nil, refusef(Unknown, "no run %.100q was asked for here, or it has not begun", id))
+		d.end(nil, refusef(Unknown, "no run %.100q was caused by source %s, or it has not begun", id, name))
 	case err != nil:
 		d.end(nil, unstored(err))
 	case ended:

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/qlikgateway/gateway/bridge"
 	"github.com/qlikgateway/gateway/bridge/rules"
@@ -11,9 +12,8 @@ import (
 	"github.com/qlikgateway/gateway/ingress"
 )
 
-// runsOf lets the ingress show the runs that were asked for without a rule, and
-// no others.
-func runsOf(ledger *bridge.Ledger, journal *events.Journal) ingress.Runs {
+// runsOf lets the ingress show the runs that a source caused, and no others.
+func runsOf(ledger *bridge.Ledger, journal *events.Journal, index func() *bridge.Index) ingress.Runs {
 	return ingress.Runs{
 		ID: func(ctx context.Context, sequence uint64, tenant string) (string, error) {
 			created, err := journal.Created(ctx)
@@ -26,9 +26,16 @@ func runsOf(ledger *bridge.Ledger, journal *events.Journal) ingress.Runs {
 			}
 			return bridge.RunID(restored.Journal(created, sequence), sequence, tenant, rules.DirectRule), nil
 		},
-		Show: func(ctx context.Context, id string) (any, bool, error) {
+		Caused: func(ctx context.Context, tenant, rule string, sequence uint64) (string, error) {
+			id, err := index().Caused(ctx, tenant, rule, sequence)
+			if errors.Is(err, bridge.ErrNoRun) {
+				return "", ingress.ErrNoRun
+			}
+			return id, err
+		},
+		Show: func(ctx context.Context, source, id string) (any, bool, error) {
 			run, err := ledger.Run(ctx, id)
-			if errors.Is(err, bridge.ErrNoRun) || err == nil && run.Rule != rules.DirectRule {
+			if errors.Is(err, bridge.ErrNoRun) || err == nil && !causedBy(run, source) {
 				return nil, false, ingress.ErrNoRun
 			}
 			if err != nil {
@@ -37,4 +44,10 @@ func runsOf(ledger *bridge.Ledger, journal *events.Journal) ingress.Runs {
 			return console.NewRun(run), run.State.Ended(), nil
 		},
 	}
+}
+
+// causedBy says whether any event of a source is among a run's causes. Only the
+// source of direct runs causes those, also where an older record names no source.
+func causedBy(run *bridge.Run, source string) bool {
+	return slices.Contains(run.Causes.Sources, source) || source == ingress.RunsSource && run.Rule == rules.DirectRule
 }

@@ -75,7 +75,7 @@ func (g *gateway) assemble(ctx context.Context, b *broker.Broker) (*session, err
 	p := &session{broker: b, log: g.log, revisions: revisions}
 	p.reload = func(ctx context.Context) error { return g.follow(ctx, p) }
 	desk := bridge.NewDesk(b.Conn(), b.Names().Queue+".orders")
-	door := ingress.Config{Append: kept.journal.Append, Bury: burial(kept.dead), Push: g.pushTo(desk), Runs: runsOf(kept.ledger, kept.journal), Trace: g.trace, Proxies: g.cfg.Proxies, Registerer: registry, Log: g.log}
+	door := ingress.Config{Append: kept.journal.Append, Bury: burial(kept.dead), Push: g.pushTo(desk), Runs: runsOf(kept.ledger, kept.journal, func() *bridge.Index { return p.operators.Index() }), Trace: g.trace, Proxies: g.cfg.Proxies, Registerer: registry, Log: g.log}
 	if err := g.openDoor(p, door, revision.Number); err != nil {
 		return nil, err
 	}
