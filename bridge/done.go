@@ -213,7 +213,7 @@ func (s *Scheduler) submit(t *task, i int, reload *qlik.Reload, now time.Time) {
 	step := &t.run.Steps[i]
 	s.moveStep(step, StepSubmitted)
 	step.NotBefore, step.Reason, step.Error = time.Time{}, "", ""
-	step.Result.ReloadID = reload.ID
+	step.Result.ReloadID, step.attempt().ReloadID = reload.ID, reload.ID
 	s.follow(t, reload.ID, now)
 	t.submitted = now
 	if attempt := step.attempt(); attempt.Lost && attempt.CalledAt.Before(now) {
@@ -280,10 +280,10 @@ func (s *Scheduler) observe(t *task, i int, reload *qlik.Reload, now time.Time) 
 		s.succeed(t, i, *result, now)
 	case qlik.ReloadFailed:
 		verdict.Reason = events.ReasonReloadFailed
-		s.fail(t, i, verdict, now)
+		s.endedBadly(t, i, reload.Status, verdict, now)
 	case qlik.ReloadExceededLimit:
 		verdict.Reason = events.ReasonReloadExceededLimit
-		s.fail(t, i, verdict, now)
+		s.endedBadly(t, i, reload.Status, verdict, now)
 	case qlik.ReloadCanceled:
 		s.stop(t, i, now)
 	}

@@ -12,6 +12,7 @@ import (
 const (
 	mostForeign = 2048           // reloads that wait to be asked about; then the oldest is given up
 	foreignKept = 12 * time.Hour // one that has not ended so long after Qlik said so is given up
+	mostMisses  = 20             // one as old is asked about so often in a row without an answer
 )
 
 // A Foreign is a reload that Qlik says is over and that no run of ours is known to
@@ -121,7 +122,7 @@ func (s *Scheduler) looked(now time.Time, report Report) {
 	one, verdict := f.waiting[i], report.Verdict
 	old := now.Sub(one.Since) > foreignKept
 	switch {
-	case verdict.Kind == VerdictFail, verdict.Kind != VerdictDone && old:
+	case verdict.Kind == VerdictFail, verdict.Kind != VerdictDone && old && one.misses >= mostMisses:
 	case verdict.Kind != VerdictDone:
 		one.misses++
 		one.again = now.Add(max(backoff(one.misses, waitShort, waitCap, s.jitter()), verdict.After))

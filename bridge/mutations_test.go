@@ -27,6 +27,7 @@ const (
 	noFence                   // a displaced dispatcher may write
 	callsLate                 // a worker calls however late
 	forgetsPauses             // pauses are lost with a crash
+	doubtsSuccesses           // I2: a reload that succeeded counts as failed, and is started again
 	forgetsBackup             // I2: what a backup holds open is called as if it were new
 )
 
@@ -93,6 +94,7 @@ func TestEveryBrokenPromiseIsCaught(t *testing.T) {
 		"the outbox is cleared too soon":    {tellsLate, []string{"I5"}},
 		"a run is not woken":                {forgetsToWake, []string{"I6"}},
 		"the breaker is ignored":            {ignoresBreaker, []string{"I7"}},
+		"a good reload counts as failed":    {doubtsSuccesses, []string{"I2"}},
 		"a failed reload counts as done":    {believesFailures, []string{"I9"}},
 		"a failed step counts as done":      {forgivesFailures, []string{"I9"}},
 		"there is no fence":                 {noFence, []string{"I1", "I2", "I3", "I5"}},

@@ -197,6 +197,9 @@ func (s *Scheduler) begin(t *task, i int, now time.Time) {
 // on Qlik's clock: what it made cannot be older.
 func (s *Scheduler) lostSince(step *StepRecord) time.Time {
 	for _, attempt := range step.Attempts {
+		if attempt.ReloadID != "" {
+			continue // it was seen
+		}
 		if attempt.Lost && attempt.QlikTime.IsZero() {
 			return s.clock(attempt.CalledAt) // see doubt; the tenant had not been heard from
 		}

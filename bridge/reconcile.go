@@ -27,7 +27,7 @@ func (s *Scheduler) candidates(t *task, report Report) []qlik.Reload {
 	for _, reload := range report.Listed {
 		_, known := s.ours.noted(reload.ID)
 		switch {
-		case known, reload.AppID != command.Step.Args.App && reload.AppID != "":
+		case known || step.had(reload.ID), reload.AppID != command.Step.Args.App && reload.AppID != "":
 		case reload.ResourceID != "" && slices.Contains(tokens, reload.ResourceID):
 			return []qlik.Reload{reload}
 		case reload.CreationTime.Before(command.Since.Add(-clockSlack)),

@@ -33,7 +33,7 @@ func (s *Scheduler) restore(run *Run, now time.Time) {
 func (s *Scheduler) resume(t *task, now time.Time) {
 	i := t.run.current()
 	step := &t.run.Steps[i]
-	if latest := now.Add(max(s.limits.Frequency, t.run.Plan.Retry.Cap)); step.NotBefore.After(latest) {
+	if latest := now.Add(max(s.limits.Frequency, t.run.Plan.Retry.Cap, t.run.Plan.Retry.Wait)); step.NotBefore.After(latest) {
 		step.NotBefore = latest // the clock was set back since
 	}
 	switch step.State {
@@ -75,6 +75,9 @@ func (s *Scheduler) recall(run *Run, now time.Time) {
 	for i := range run.Steps {
 		class, calls := Command{Kind: KindCall, Step: run.Plan.Steps[i]}.class()
 		for _, attempt := range run.Steps[i].Attempts {
+			if attempt.ReloadID != "" {
+				s.ours.note(attempt.ReloadID, now)
+			}
 			switch {
 			case !attempt.Sent, !calls:
 			case attempt.AnsweredAt.IsZero():

@@ -89,6 +89,7 @@ type Attempt struct {
 	Sent       bool          `json:"sent"`                 // it may have reached Qlik, so it counts in the quota
 	Identity   string        `json:"identity,omitempty"`   // the Qlik user that made the call, when known
 	Reason     events.Reason `json:"reason,omitempty"`
+	ReloadID   string        `json:"reload_id,omitempty"` // of the reload that it started or found
 }
 
 // A Result is what a step gave: for later steps (`steps.<name>.<field>`) and for

@@ -49,7 +49,7 @@ var runMoves = map[RunState][]RunState{
 var stepMoves = map[StepState][]StepState{
 	StepWaiting:   {StepCalling, StepFailed, StepCanceled},
 	StepCalling:   {StepSubmitted, StepSucceeded, StepFailed, StepWaiting, StepUnknown},
-	StepSubmitted: {StepSucceeded, StepFailed, StepCanceled},
+	StepSubmitted: {StepSucceeded, StepFailed, StepCanceled, StepWaiting},
 	StepUnknown:   {StepSucceeded, StepFailed, StepWaiting},
 }
 

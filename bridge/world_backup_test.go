@@ -93,7 +93,7 @@ func (w *world) claimed(r *tenantReload) bool {
 	for _, runs := range []map[string]*Run{w.active, w.recent} {
 		for id, run := range runs {
 			for i := range run.Steps {
-				if id != r.run && run.Steps[i].Result.ReloadID == r.ID {
+				if id != r.run && run.Steps[i].had(r.ID) {
 					return true
 				}
 			}

@@ -136,7 +136,8 @@ func (w *world) foreigner(id string) {
 	}
 }
 
-// steps holds that every step that ended after a call was told.
+// steps holds that every step that ended after a call was told, and so was every
+// reload before that was started again.
 func (w *world) steps(run *Run) {
 	for i := range run.Steps {
 		step := &run.Steps[i]
@@ -149,8 +150,9 @@ func (w *world) steps(run *Run) {
 		if step.State == StepCanceled && step.Reason != events.ReasonReloadCanceled {
 			continue // it was not under way
 		}
-		if n := w.tellings(run, i); n == 0 || n > 1 && w.restored.At.IsZero() { // what a backup did not hold is told again
-			w.violated("I5", "step %d of run %s is %s and was told %d times", i, run.ID, step.State, n)
+		want := 1 + step.restarted()
+		if n := w.tellings(run, i); n < want || n > want && w.restored.At.IsZero() { // what a backup did not hold is told again
+			w.violated("I5", "step %d of run %s is %s and was told %d times, want %d", i, run.ID, step.State, n, want)
 		}
 	}
 }

@@ -10,12 +10,13 @@ import (
 	"github.com/qlikgateway/gateway/qlik"
 )
 
-// startReload holds I2, one reload for each step, and I3, one of each app at once.
+// startReload holds I2, one reload for each step unless its policy has one that ended
+// badly started again, I3, one of each app at once, and I6, no more than it may be.
 func (q *tenant) startReload(command Command, report *Report, at time.Time) error {
 	who := owner(command)
 	app := command.Step.Args.App
 	for _, r := range q.reloads {
-		if r.owner == who && !r.gone && !q.w.retried(command.Run) && !q.w.claimed(r) {
+		if r.owner == who && !r.gone && !q.w.retried(command.Run) && !q.w.claimed(r) && !q.w.restarts(r, at) {
 			q.w.violated("I2", "step %s is started again", who)
 		}
 		if r.AppID != app || r.gone || !at.Before(r.ends) {
@@ -29,6 +30,7 @@ func (q *tenant) startReload(command Command, report *Report, at time.Time) erro
 	q.budgets(app, at)
 	r := q.newReload(app, at)
 	r.owner, r.run = who, command.Run
+	q.w.triedOften(r)
 	if q.echo && q.cloud {
 		r.ResourceID = ResourceID(command.Token)
 	}

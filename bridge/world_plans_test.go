@@ -37,6 +37,8 @@ func worldPlans(r *rand.Rand) []rules.Plan {
 	for i := range plans {
 		plans[i].Priority = r.IntN(3)
 		plans[i].Retry.Attempts = []int{1, 2, 8, 100}[r.IntN(4)]
+		plans[i].Retry.On = [][]string{nil, {"FAILED"}, {"FAILED", "EXCEEDED_LIMIT"}}[r.IntN(3)]
+		plans[i].Retry.Wait = []time.Duration{time.Second, time.Minute, 10 * time.Minute}[r.IntN(3)]
 		plans[i].Deadline = []time.Duration{3 * time.Minute, 20 * time.Minute, 2 * time.Hour}[r.IntN(3)]
 	}
 	plans[1].Gather.None = true

@@ -210,6 +210,9 @@ func (p *process) answer(f *flight) {
 		if p.w.broken == believesFailures && reload.Status == qlik.ReloadFailed {
 			f.report.Reload.Status = qlik.ReloadSucceeded
 		}
+		if p.w.broken == doubtsSuccesses && reload.Status == qlik.ReloadSucceeded {
+			f.report.Reload.Status = qlik.ReloadFailed
+		}
 	}
 	if p.w.talks {
 		p.w.say("%s of %s is answered: %s %s", f.command.Kind, owner(f.command), f.report.Verdict.Kind, f.report.Verdict.Reason)

@@ -166,7 +166,7 @@ func (w *world) snapshot() Snapshot {
 		held.Active = append(held.Active, read(w.active[id]))
 	}
 	for i, run := range w.ended {
-		if w.now.Sub(w.endedAt[i]) < 2*time.Minute || w.endedAt[i].After(w.restored.Taken.Add(-keptInMind)) {
+		if w.now.Sub(w.endedAt[i]) < 2*time.Minute || !w.restored.At.IsZero() && w.endedAt[i].After(w.restored.Taken.Add(-keptInMind)) {
 			held.Recent = append(held.Recent, read(run))
 		}
 	}

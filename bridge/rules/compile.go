@@ -16,6 +16,7 @@ const (
 	defaultAttempts = 8
 	defaultBase     = time.Second
 	defaultCap      = 2 * time.Minute
+	defaultWait     = time.Minute // before a reload is started again
 	defaultDeadline = 10 * time.Hour
 	maxAttempts     = 100
 )

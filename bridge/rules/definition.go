@@ -66,6 +66,9 @@ type RetryDefinition struct {
 	Attempts int    `json:"attempts,omitempty"` // counted attempts, the first included; default 8
 	Base     string `json:"base,omitempty"`     // first wait; default 1s
 	Cap      string `json:"cap,omitempty"`      // longest wait; default 2m
+
+	On   []string `json:"on,omitempty"`   // FAILED, EXCEEDED_LIMIT: reloads that ended so are started again; default none
+	Wait string   `json:"wait,omitempty"` // from such an end to the next start; default 1m
 }
 
 // A StepDefinition is one item of `do`: the name of an action, or the action

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -95,5 +96,24 @@ func (c *compiler) retry(def RetryDefinition) Retry {
 		}
 		retry.Cap = retry.Base
 	}
+	c.restarts(&retry, def)
 	return retry
+}
+
+// restarts says after which ends a reload is started again. One that was canceled is
+// not: somebody wanted it to end.
+func (c *compiler) restarts(retry *Retry, def RetryDefinition) {
+	known := []string{"FAILED", "EXCEEDED_LIMIT"}
+	for i, status := range def.On {
+		if !slices.Contains(known, status) {
+			c.reportAt([]string{"retry", "on", strconv.Itoa(i)}, "%s", unknown("end of a reload", status, known))
+		}
+	}
+	wait := c.duration(defaultWait, def.Wait, "retry", "wait")
+	switch {
+	case len(def.On) > 0:
+		retry.On, retry.Wait = def.On, wait
+	case def.Wait != "":
+		c.reportAt([]string{"retry", "wait"}, "does nothing without on; give both, as in {on: [FAILED], wait: 5m}")
+	}
 }

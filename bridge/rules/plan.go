@@ -65,11 +65,15 @@ type Gather struct {
 	Count int           `json:"count,omitempty"` // or as soon as there are so many; 0 = however many
 }
 
-// Retry says how often a step's call is tried when the fault may pass.
+// Retry says how often a step is tried: its call when the fault may pass, its reload
+// when it ended as On says.
 type Retry struct {
 	Attempts int           `json:"attempts"` // counted attempts, the first included
 	Base     time.Duration `json:"base"`     // first wait; doubles each time, with full jitter
 	Cap      time.Duration `json:"cap"`      // longest wait
+
+	On   []string      `json:"on,omitempty"`   // how a reload ended that is started again, as Qlik spells it
+	Wait time.Duration `json:"wait,omitempty"` // from the end of such a reload to its next start
 }
 
 // A Plan is what one rule asks for when one event matched it, complete and

@@ -16,7 +16,7 @@ func TestPlanIsCompleteWithoutTheConfiguration(t *testing.T) {
   app: sales
   gather: {quiet: 30s, max: 5m}
   priority: high
-  retry: {attempts: 3, base: 2s, cap: 1m}
+  retry: {attempts: 3, base: 2s, cap: 1m, on: [FAILED, EXCEEDED_LIMIT], wait: 5m}
   deadline: 4h
   do:
     - reload: {partial: "${data.partial}", weight: "${data.runs}", variables: {BATCH: "${run_id}", N: 5, F: "${data.big}", L: "$${x} ${job}!", W: "${time}"}}
@@ -30,6 +30,7 @@ func TestPlanIsCompleteWithoutTheConfiguration(t *testing.T) {
   app: sales
   gather: none
   priority: low
+  retry: {on: [FAILED]}
   do:
     - copy: {space: s1, name: "Sales ${day(time)}"}
     - reload: {app: "${steps.copy.app_id}", variables: {FROM: "${job} ${steps.copy.name}"}}

@@ -149,6 +149,9 @@ func explained(e rules.Explanation) string {
 	for i, step := range e.Plan.Steps {
 		text += fmt.Sprintf("      %d. %s%s\n", i+1, occasion(step.Turn), describe(step))
 	}
+	if retry := e.Plan.Retry; len(retry.On) > 0 {
+		text += fmt.Sprintf("      a reload that ends %s is started again %s later, at most %d attempts in all\n", strings.Join(retry.On, " or "), retry.Wait, retry.Attempts)
+	}
 	return text
 }
 

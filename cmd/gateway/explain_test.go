@@ -17,7 +17,7 @@ tenants: {acme: {url: "http://127.0.0.1:9", api_key: env:EXPLAIN_SECRET}}
 apps: {sales: {id: 8ee2a60d-062c-47e4-8d0a-88b6df20f88f, publish: {space: 79264304a1fe8050f02c5651}}}
 sources: {dbt: {preset: dbt-cloud, secret: env:EXPLAIN_SECRET}, etl: {nats: {subject: etl.done}}}
 rules:
-  - {name: a, on: dbt, app: sales, gather: {quiet: 30s, max: 5m}, do: [{reload: {variables: {R: "${run_id}"}}}, {assert: 'rows("Sales") > 0'}, publish],
+  - {name: a, on: dbt, app: sales, gather: {quiet: 30s, max: 5m}, retry: {on: [FAILED], attempts: 3}, do: [{reload: {variables: {R: "${run_id}"}}}, {assert: 'rows("Sales") > 0'}, publish],
      on_failure: [{emit: {type: com.example.stale, data: {run: "${run_id}"}}}], always: [{move: {space: s9}}]}
   - {name: b, on: dbt, when: 'data.nope == 1', app: sales, do: [reload]}
   - {name: c, on: etl, app: sales, do: [reload]}
@@ -41,6 +41,7 @@ yes   a, tenant acme: when nothing new came for 30s, at most 5m0s after the firs
       3. publish {"app":"8ee2a60d-062c-47e4-8d0a-88b6df20f88f","space":"79264304a1fe8050f02c5651"}
       4. on failure: emit {"type":"com.example.stale","data":{"run":"77"}}
       5. always: move {"app":"8ee2a60d-062c-47e4-8d0a-88b6df20f88f","space":"s9"}
+      a reload that ends FAILED is started again 1m0s later, at most 3 attempts in all
 no    b: the event has no nope
 no    c: it looks at other sources
 no    d: when is false

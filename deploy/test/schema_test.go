@@ -82,6 +82,7 @@ func chartConfig(t *testing.T) map[string]any {
 	// Helm reads values as YAML 1.1, where the key `on` is the truth value.
 	rule := in("$defs", "rule")
 	in("$defs", "rule", "properties")["true"] = map[string]any{"$ref": "#/$defs/rule/properties/on"}
+	in("$defs", "rule", "properties", "retry", "properties")["true"] = map[string]any{"$ref": "#/$defs/rule/properties/retry/properties/on"}
 	rule["required"] = slices.DeleteFunc(rule["required"].([]any), func(key any) bool { return key == "on" })
 	rule["oneOf"] = []any{map[string]any{"required": []string{"on"}}, map[string]any{"required": []string{"true"}}}
 	return schema

@@ -59,11 +59,13 @@ console:
 broker:
   {{- include "qlik-gateway.broker" . | nindent 2 }}
 {{- $config := omit (deepCopy .Values.config) "http" "console" }}
-{{- range $config.rules }}
+{{- range $rule := $config.rules }}
+{{- range list $rule (get $rule "retry" | default dict) }}
 {{- /* Helm reads values as YAML 1.1, where the key `on` is the truth value. */}}
 {{- if hasKey . "true" }}
 {{- $_ := set . "on" (get . "true") }}
 {{- $_ := unset . "true" }}
+{{- end }}
 {{- end }}
 {{- end }}
 {{ toYaml $config }}
