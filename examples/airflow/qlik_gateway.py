@@ -1,0 +1,40 @@
+"""A task that reloads a Qlik app and waits for its end. Needs nothing but the standard library.
+
+In a DAG:  PythonOperator(task_id="reload_sales", python_callable=reload, op_args=["sales"], retries=3)
+"""
+import json
+import os
+import sys
+import urllib.request
+
+
+def reload(app, key=None):
+    """Reload an app and return the run's id; raise when it did not succeed.
+
+    The key makes a task that is tried again wait for the run that it began, and not begin another.
+    """
+    key = key or os.environ["AIRFLOW_CTX_DAG_RUN_ID"] + "/" + os.environ["AIRFLOW_CTX_TASK_ID"]
+    while True:
+        request = urllib.request.Request(
+            os.environ["GATEWAY_URL"] + "/v1/runs?wait=60s",
+            json.dumps({"app": app, "do": ["reload"]}).encode(),
+            {
+                "Authorization": "Bearer " + os.environ["GATEWAY_RUNS_SECRET"],
+                "Content-Type": "application/json",
+                "Idempotency-Key": key,
+            },
+        )
+        with urllib.request.urlopen(request, timeout=90) as answer:
+            if answer.status != 200:  # 202: it has not ended yet
+                continue
+            run = json.load(answer)
+        if run["state"] != "succeeded":
+            raise RuntimeError(f"run {run['id']} {run['state']}")
+        return run["id"]
+
+
+if __name__ == "__main__":
+    try:
+        print("the task succeeds: run", reload(sys.argv[1], sys.argv[2]))
+    except RuntimeError as error:
+        sys.exit(f"the task fails: {error}")
