@@ -67,9 +67,9 @@ func TestProgramIsStatic(t *testing.T) {
 func TestEveryBuildIsTheSame(t *testing.T) {
 	t.Parallel()
 	for file, want := range map[string]string{
-		"../Dockerfile":  `go build -trimpath -buildvcs=true -tags nomsgpack -ldflags "-s -w -buildid="`,
-		"../../Makefile": `go build -trimpath -buildvcs=true -tags nomsgpack -ldflags "-s -w -buildid="`,
-		"../../.ko.yaml": "flags: [-trimpath, -buildvcs=true, -tags, nomsgpack]\n    ldflags: [-s -w -buildid=]",
+		"../Dockerfile":  `go build -trimpath -buildvcs=true -tags nomsgpack -gcflags=github.com/antlr4-go/...=-l -gcflags=google.golang.org/...=-l -gcflags=github.com/quic-go/...=-l -gcflags=go.opentelemetry.io/...=-l -gcflags=github.com/spf13/...=-l -gcflags=github.com/go-playground/...=-l -gcflags=github.com/goccy/...=-l -gcflags=go.mongodb.org/...=-l -gcflags=golang.org/x/text/...=-l -ldflags "-s -w -buildid="`,
+		"../../Makefile": `go build -trimpath -buildvcs=true -tags nomsgpack -gcflags=github.com/antlr4-go/...=-l -gcflags=google.golang.org/...=-l -gcflags=github.com/quic-go/...=-l -gcflags=go.opentelemetry.io/...=-l -gcflags=github.com/spf13/...=-l -gcflags=github.com/go-playground/...=-l -gcflags=github.com/goccy/...=-l -gcflags=go.mongodb.org/...=-l -gcflags=golang.org/x/text/...=-l -ldflags "-s -w -buildid="`,
+		"../../.ko.yaml": "flags: [-trimpath, -buildvcs=true, -tags, nomsgpack, \"-gcflags=github.com/antlr4-go/...=-l\", \"-gcflags=google.golang.org/...=-l\", \"-gcflags=github.com/quic-go/...=-l\", \"-gcflags=go.opentelemetry.io/...=-l\", \"-gcflags=github.com/spf13/...=-l\", \"-gcflags=github.com/go-playground/...=-l\", \"-gcflags=github.com/goccy/...=-l\", \"-gcflags=go.mongodb.org/...=-l\", \"-gcflags=golang.org/x/text/...=-l\"]\n    ldflags: [-s -w -buildid=]",
 	} {
 		text, err := os.ReadFile(file)
 		if err != nil {
