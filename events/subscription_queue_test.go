@@ -37,7 +37,7 @@ func TestQueueKeepsTheOrderOfEachKeyAndLosesNothing(t *testing.T) {
 			},
 			"end": func(t *rapid.T) {
 				if len(flying) == 0 {
-					t.Skip("nothing is under way")
+					return
 				}
 				i := rapid.IntRange(0, len(flying)-1).Draw(t, "which")
 				l := flying[i]

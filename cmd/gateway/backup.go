@@ -107,19 +107,13 @@ func newRestoreCommand() *cobra.Command {
 		Example: "  gateway restore gateway.tar --config gateway.yaml\n  gateway restore --taken 2026-11-23T06:00:00Z --config gateway.yaml",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(command *cobra.Command, args []string) error {
-			cfg, problems := loadConfig(config)
-			for _, problem := range problems {
-				if _, err := fmt.Fprintln(command.ErrOrStderr(), problem); err != nil {
-					return err
-				}
-			}
-			if cfg == nil {
-				return fmt.Errorf("%s has mistakes; nothing was done", config)
+			cfg, err := configured(config, command.ErrOrStderr(), "nothing was done")
+			if err != nil {
+				return err
 			}
 			ctx, stop := untilSignal(command.Context())
 			defer stop()
 			r := restoration{cfg: cfg, log: newLog(command.ErrOrStderr(), zerolog.WarnLevel)}
-			var err error
 			switch {
 			case len(args) == 1 && taken == "":
 				err = r.fromFile(ctx, args[0])

@@ -30,9 +30,9 @@ func newExplainCommand() *cobra.Command {
 		Example: "  gateway explain --config gateway.yaml --source dbt dbt-run.json\n  gateway explain --config gateway.yaml event.json",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, args []string) error {
-			cfg, problems := loadConfig(path)
-			if cfg == nil {
-				return fmt.Errorf("%s has %s; gateway check says which", path, count(mistakes(problems), "mistake"))
+			cfg, err := correct(path)
+			if err != nil {
+				return err
 			}
 			arrivals, err := sample{source: source, headers: headers, file: args[0]}.read(cfg, command.InOrStdin())
 			if err != nil {

@@ -76,9 +76,9 @@ func (f forecaster) run(command *cobra.Command) error {
 	if f.reload <= 0 {
 		return usageError{fmt.Errorf("--reload-time %s: expected more than 0s", f.reload)}
 	}
-	cfg, problems := loadConfig(f.config)
-	if cfg == nil {
-		return fmt.Errorf("%s has %s; gateway check says which", f.config, count(mistakes(problems), "mistake"))
+	cfg, err := correct(f.config)
+	if err != nil {
+		return err
 	}
 	in := command.InOrStdin()
 	if f.trace != "-" {

@@ -18,6 +18,31 @@ func loadConfig(path string) (*config, []problem) {
 	return parseConfig(path, text, os.LookupEnv)
 }
 
+// configured loads the configuration that a command works with, and says what is
+// wrong with it, warnings too, on errOut. Its error says what was not done.
+func configured(path string, errOut io.Writer, undone string) (*config, error) {
+	cfg, problems := loadConfig(path)
+	for _, problem := range problems {
+		if _, err := fmt.Fprintln(errOut, problem); err != nil {
+			return nil, err
+		}
+	}
+	if cfg == nil {
+		return nil, fmt.Errorf("%s has mistakes; %s", path, undone)
+	}
+	return cfg, nil
+}
+
+// correct loads a configuration only to look something up in it; what is wrong with
+// it is for `gateway check` to say.
+func correct(path string) (*config, error) {
+	cfg, problems := loadConfig(path)
+	if cfg == nil {
+		return nil, fmt.Errorf("%s has %s; gateway check says which", path, count(mistakes(problems), "mistake"))
+	}
+	return cfg, nil
+}
+
 // readFile reads no more of a file than parseDocument takes.
 func readFile(path string) ([]byte, error) {
 	file, err := os.Open(path)

@@ -80,9 +80,9 @@ func testRules(out io.Writer, file, config string) (failed int, err error) {
 	if config == "" {
 		config = filepath.Join(filepath.Dir(file), tests.Config)
 	}
-	cfg, problems := loadConfig(config)
-	if cfg == nil {
-		return 0, fmt.Errorf("%s has %s; gateway check says which", config, count(mistakes(problems), "mistake"))
+	cfg, err := correct(config)
+	if err != nil {
+		return 0, err
 	}
 	for _, test := range tests.Tests {
 		surprises := test.run(cfg, filepath.Dir(file))

@@ -30,14 +30,9 @@ func newRunCommand() *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("--log-level %q: expected debug, info, warn or error", level)
 			}
-			cfg, problems := loadConfig(path)
-			for _, problem := range problems {
-				if _, err := fmt.Fprintln(command.ErrOrStderr(), problem); err != nil {
-					return err
-				}
-			}
-			if cfg == nil {
-				return fmt.Errorf("%s has mistakes; nothing was started", path)
+			cfg, err := configured(path, command.ErrOrStderr(), "nothing was started")
+			if err != nil {
+				return err
 			}
 			ctx, stop := untilSignal(command.Context())
 			var watching sync.WaitGroup

@@ -33,14 +33,9 @@ func newTenantsDropCommand() *cobra.Command {
 		Example: "  gateway tenants drop acme --config gateway.yaml",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, args []string) error {
-			cfg, problems := loadConfig(path)
-			for _, problem := range problems {
-				if _, err := fmt.Fprintln(command.ErrOrStderr(), problem); err != nil {
-					return err
-				}
-			}
-			if cfg == nil {
-				return fmt.Errorf("%s has mistakes; nothing was done", path)
+			cfg, err := configured(path, command.ErrOrStderr(), "nothing was done")
+			if err != nil {
+				return err
 			}
 			ctx, stop := untilSignal(command.Context())
 			defer stop()
