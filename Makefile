@@ -22,7 +22,8 @@ check: ## everything that has to hold before a change lands
 chart: ## the chart, the unit and the compose file, and the program run as they say
 	.ci/deploy
 
-docs: ## what of the chart is made of other files: the schema of its values, its README
+docs: ## everything that is made of something else: documents, schemas, goldens, the chart's values and README
+	go generate ./...
 	go -C deploy/test test -run GatewaysOwnSchema . -update
 	$$(go -C .ci/tools-deploy tool -n helm-docs) -c deploy/helm -s file
 

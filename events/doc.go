@@ -9,3 +9,5 @@
 // the Publisher as a CloudEvent under an id that is the same however often it
 // is published. Catalog lists every type there is.
 package events
+
+//go:generate go test . -run "DocumentsAreThose|WhatWasPromised" -update

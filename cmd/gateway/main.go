@@ -2,6 +2,8 @@
 // copies and publishes, and tells how they ended.
 package main
 
+//go:generate go test . -run "EveryMistake|SendersPage|ConfigurationDocument" -update
+
 import (
 	"errors"
 	"fmt"
