@@ -178,11 +178,3 @@ func (c *Console) unseal(cookie string, now time.Time) (Token, bool) {
 	}
 	return Token{}, false
 }
-
-// audit logs who changes what, and how it was answered.
-func (c *Console) audit(g *gin.Context) {
-	g.Next()
-	someone := who(g)
-	c.Log.Info().Str("hop", "audit").Str("by", someone.Name).Str("role", string(someone.Role)).Str("from", someone.From).
-		Str("method", g.Request.Method).Str("path", g.Request.URL.Path).Int("status", g.Writer.Status()).Msg("an operator changed something")
-}

@@ -2,9 +2,7 @@ package console_test
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/json"
-	"io"
 	"net/http"
 	"regexp"
 	"strings"
@@ -13,12 +11,9 @@ import (
 
 	cloudevents "github.com/cloudevents/sdk-go/v2/event"
 	"github.com/getkin/kin-openapi/openapi3"
-	"github.com/getkin/kin-openapi/openapi3filter"
-	"github.com/getkin/kin-openapi/routers/legacy"
 
 	"github.com/rs/zerolog"
 
-	"github.com/qlikgateway/gateway/bridge"
 	"github.com/qlikgateway/gateway/console"
 	"github.com/qlikgateway/gateway/events"
 	"github.com/qlikgateway/gateway/schemas"
@@ -38,103 +33,6 @@ func document(t *testing.T) *openapi3.T {
 		t.Fatal(err)
 	}
 	return doc
-}
-
-// TestAnswersAreAsTheDocumentPromises asks every operation of the document, well
-// and badly, and holds each answer against it.
-func TestAnswersAreAsTheDocumentPromises(t *testing.T) {
-	t.Parallel()
-	doc := document(t)
-	router, err := legacy.NewRouter(doc)
-	if err != nil {
-		t.Fatal(err)
-	}
-	d := newDesk(t)
-	id := d.put(0, 3, bridge.RunSucceeded, bridge.StepSucceeded)
-	open := d.put(3, 1, bridge.RunHeld, bridge.StepUnknown)
-	d.until("/api/v1/runs", open)
-	d.tell("io.qlikgateway.v1.run.succeeded", id)
-	d.until("/api/v1/events", id)
-	d.bury()
-	d.subscribe("alerts")
-	asked := map[string]bool{}
-	for _, ask := range []struct {
-		method, path, body string
-		status             int
-	}{
-		{"GET", "/api/v1/runs", "", 200},
-		{"GET", "/api/v1/runs?state=held&tenant=acme&rule=refresh&limit=1", "", 200},
-		{"GET", "/api/v1/runs?limit=0", "", 400},
-		{"GET", "/api/v1/runs?state=odd", "", 400},
-		{"GET", "/api/v1/runs/" + id, "", 200},
-		{"GET", "/api/v1/runs/none", "", 404},
-		{"GET", "/api/v1/runs/" + id + "/log", "", 200},
-		{"GET", "/api/v1/runs/none/log", "", 404},
-		{"POST", "/api/v1/runs/" + open + "/resolve", `{"as": "retry"}`, 503}, // no dispatcher works here
-		{"POST", "/api/v1/runs/none/resolve", `{"as": "retry"}`, 404},
-		{"POST", "/api/v1/runs/" + open + "/cancel", `{}`, 503},
-		{"GET", "/api/v1/pauses", "", 200},
-		{"POST", "/api/v1/pauses", `{"rule": "refresh", "reason": "month-end"}`, 503},
-		{"POST", "/api/v1/pauses", `{"rule": "none"}`, 400},
-		{"POST", "/api/v1/pauses", `{"rule": "refresh", "app": "sales"}`, 400},
-		{"DELETE", "/api/v1/pauses/acme.rule.refresh", "", 404},
-		{"DELETE", "/api/v1/pauses/acme.breaker", "", 503},
-		{"GET", "/api/v1/events?type=succeeded", "", 200},
-		{"GET", "/api/v1/events?limit=501", "", 400},
-		{"GET", "/api/v1/events/1", "", 200},
-		{"GET", "/api/v1/events/99", "", 404},
-		{"GET", "/api/v1/events/0", "", 400},
-		{"GET", "/api/v1/tenants", "", 200},
-		{"GET", "/api/v1/log", "", 200},
-		{"POST", "/api/v1/log", `{"level": "debug"}`, 200},
-		{"POST", "/api/v1/log", `{"level": "loud"}`, 400},
-		{"POST", "/api/v1/backup", "{}", 409}, // the store is not the gateway's own here
-		{"GET", "/api/v1/dead", "", 200},
-		{"GET", "/api/v1/dead/1", "", 200},
-		{"GET", "/api/v1/dead/99", "", 404},
-		{"POST", "/api/v1/dead/1/replay", "{}", 200},
-		{"DELETE", "/api/v1/dead/1", "", 200},
-		{"POST", "/api/v1/replay", `{"from": "2026-01-01T00:00:00Z", "dry_run": true}`, 200},
-		{"POST", "/api/v1/replay", `{}`, 400},
-		{"GET", "/api/v1/subscriptions", "", 200},
-		{"POST", "/api/v1/subscriptions/alerts/enable", "{}", 200},
-		{"POST", "/api/v1/subscriptions/alerts/replay", `{"since": "2026-01-01T00:00:00Z"}`, 200},
-		{"POST", "/api/v1/subscriptions/nobody/enable", "{}", 404},
-		{"GET", "/api/v1/sources", "", 200},
-		{"GET", "/api/v1/rules", "", 200},
-		{"POST", "/api/v1/rules/try", `{"source": "etl", "data": {"rows": 1}}`, 200},
-		{"POST", "/api/v1/rules/try", `{"source": "etl", "data": {}}`, 200},
-		{"POST", "/api/v1/rules/try", `{"source": "nobody"}`, 400},
-	} {
-		request, err := http.NewRequestWithContext(t.Context(), ask.method, ask.path, strings.NewReader(ask.body))
-		d.must(err)
-		request.Header.Set("Content-Type", "application/json")
-		route, params, err := router.FindRoute(request)
-		if err != nil {
-			t.Errorf("%s %s is not in the document: %v", ask.method, ask.path, err)
-			continue
-		}
-		asked[route.Operation.OperationID] = true
-		got := d.ask(ask.method, ask.path, ask.body, "Content-Type", "application/json")
-		if got.StatusCode != ask.status {
-			t.Errorf("%s %s: %s %s", ask.method, ask.path, got.Status, got.body)
-		}
-		in := &openapi3filter.RequestValidationInput{Request: request, PathParams: params, Route: route}
-		out := &openapi3filter.ResponseValidationInput{
-			RequestValidationInput: in, Status: got.StatusCode, Header: got.Header, Body: io.NopCloser(bytes.NewReader([]byte(got.body))),
-			Options: &openapi3filter.Options{IncludeResponseStatus: true, MultiError: true, ExcludeResponseBody: got.Header.Get("Content-Type") == "application/x-ndjson"},
-		}
-		if err := openapi3filter.ValidateResponse(t.Context(), out); err != nil {
-			t.Errorf("%s %s: %v\n%s", ask.method, ask.path, err, got.body)
-		}
-	}
-	for path, item := range doc.Paths.Map() {
-		for method, operation := range item.Operations() {
-			if !asked[operation.OperationID] && operation.OperationID != "streamEvents" {
-				t.Errorf("%s %s of the document is not asked here", method, path)
-			}
-		}
-	}
 }
 
 // TestEveryRouteIsInTheDocument is the other way round.

@@ -27,18 +27,19 @@ import (
 
 // Config is what the console shows.
 type Config struct {
-	Ledger   *bridge.Ledger
-	Journal  *events.Journal
-	Desk     *bridge.Desk    // where orders are given
-	Replayer bridge.Replayer // its dead letters are shown too
-	Stream   jetstream.JetStream
-	Out      string                                                   // stream of outcomes
-	Setup    func() *Setup                                            // the configuration in force
-	Holder   func(ctx context.Context, tenant string) (string, error) // who works for a tenant; "" = nobody
-	Tokens   []Token                                                  // none = whoever comes from this machine may do everything
-	Metrics  prometheus.Gatherer
-	Told     *events.Subscriptions       // who is told of outcomes over HTTP
-	Ready    func(context.Context) error // nil while webhooks can be taken; Qlik's health is no part of it
+	Ledger    *bridge.Ledger
+	Journal   *events.Journal
+	Desk      *bridge.Desk      // where orders are given
+	Replayer  bridge.Replayer   // its dead letters are shown too
+	Publisher *events.Publisher // tells of every change
+	Stream    jetstream.JetStream
+	Out       string                                                   // stream of outcomes
+	Setup     func() *Setup                                            // the configuration in force
+	Holder    func(ctx context.Context, tenant string) (string, error) // who works for a tenant; "" = nobody
+	Tokens    []Token                                                  // none = whoever comes from this machine may do everything
+	Metrics   prometheus.Gatherer
+	Told      *events.Subscriptions       // who is told of outcomes over HTTP
+	Ready     func(context.Context) error // nil while webhooks can be taken; Qlik's health is no part of it
 	// ReloadLog reads the log of a reload from Qlik.
 	ReloadLog func(ctx context.Context, tenant, app, reload string) (io.ReadCloser, error)
 	Indexed   int // most runs that lists know; 0 = bridge.DefaultIndexed
@@ -131,18 +132,21 @@ func (c *Console) routes() http.Handler {
 
 // routeAPI serves the API.
 func (c *Console) routeAPI(api *gin.RouterGroup) {
-	change := []gin.HandlerFunc{c.admit(Operator), sameSite, c.audit}
+	change := func(action string, do gin.HandlerFunc) []gin.HandlerFunc {
+		return []gin.HandlerFunc{c.admit(Operator), sameSite, c.audit(action), do}
+	}
 	c.routeViews(api)
 	api.GET("/runs", c.listRuns)
 	api.GET("/runs/:id", c.showRun)
 	api.GET("/runs/:id/log", c.admit(Operator), c.reloadLog)
-	api.POST("/runs/:id/resolve", append(change, c.resolveRun)...)
-	api.POST("/runs/:id/cancel", append(change, c.cancelRun)...)
-	c.routePauses(api, change...)
-	c.routeDead(api, change...)
-	c.routeSubscriptions(api, change...)
-	c.routeLevel(api, change...)
-	api.POST("/backup", append(change, c.backUp)...)
+	api.POST("/runs/:id/resolve", change("resolveRun", c.resolveRun)...)
+	api.POST("/runs/:id/retry", change("retryRun", c.retryRun)...)
+	api.POST("/runs/:id/cancel", change("cancelRun", c.cancelRun)...)
+	c.routePauses(api, change)
+	c.routeDead(api, change)
+	c.routeSubscriptions(api, change)
+	c.routeLevel(api, change)
+	api.POST("/backup", change("backUp", c.backUp)...)
 }
 
 func (cfg Config) readyz(c *gin.Context) {
@@ -207,17 +211,21 @@ func limitOf(c *gin.Context, fallback, most int) (int, error) {
 	return limit, nil
 }
 
-func (cfg Config) showRun(c *gin.Context) {
-	ctx, cancel := context.WithTimeout(c.Request.Context(), answerLimit)
+// showRun answers with a run and what happened to it.
+func (c *Console) showRun(g *gin.Context) {
+	ctx, cancel := context.WithTimeout(g.Request.Context(), answerLimit)
 	defer cancel()
-	run, err := cfg.Ledger.Run(ctx, c.Param("id"))
+	run, err := c.Ledger.Run(ctx, g.Param("id"))
 	switch {
 	case errors.Is(err, bridge.ErrNoRun):
-		problem(c, http.StatusNotFound, "no run has this id; /api/v1/runs lists them, ended ones for seven days")
+		problem(g, http.StatusNotFound, "no run has this id; /api/v1/runs lists them, ended ones for seven days")
 	case err != nil:
-		cfg.unavailable(c, err)
+		c.unavailable(g, err)
 	default:
-		c.JSON(http.StatusOK, NewRun(run))
+		view := NewRun(run)
+		causes, _ := c.causes(ctx, run)
+		view.Timeline, view.TraceID = timeline(c.Setup(), run, causes, c.toldOf(run)), traceID(run)
+		g.JSON(http.StatusOK, view)
 	}
 }
 

@@ -72,6 +72,7 @@ func newDesk(t testing.TB, edit ...func(*console.Config)) *desk {
 	cfg.ReloadLog = func(context.Context, string, string, string) (io.ReadCloser, error) {
 		return io.NopCloser(strings.NewReader("Error: field not found")), nil
 	}
+	cfg.Publisher = events.NewPublisher(js, events.PublisherConfig{Subject: names.OutSubject})
 	cfg.Told, err = events.OpenSubscriptions(t.Context(), js, names.Ledger, names.Out)
 	d.must(err)
 	d.dead = events.NewDeadLetters(js, names.Dead, names.DeadSubject)

@@ -97,13 +97,12 @@ func (d DeadLetter) withData(letter events.DeadLetter) DeadLetter {
 }
 
 // routeDead serves dead letters and replays; change guards what changes something.
-func (cfg Config) routeDead(api *gin.RouterGroup, change ...gin.HandlerFunc) {
+func (cfg Config) routeDead(api *gin.RouterGroup, change guard) {
 	api.GET("/dead", cfg.listDead)
 	api.GET("/dead/:seq", cfg.showDead)
-	guarded := api.Group("", change...)
-	guarded.DELETE("/dead/:seq", cfg.dropDead)
-	guarded.POST("/dead/:seq/replay", cfg.replayDead)
-	guarded.POST("/replay", cfg.replay)
+	api.DELETE("/dead/:seq", change("dropDeadLetter", cfg.dropDead)...)
+	api.POST("/dead/:seq/replay", change("replayDeadLetter", cfg.replayDead)...)
+	api.POST("/replay", change("replay", cfg.replay)...)
 }
 
 // listDead lists dead letters: ?before=<sequence> &limit=1..1000.
@@ -157,6 +156,7 @@ func (cfg Config) answerDead(c *gin.Context, do func(context.Context, uint64) (e
 		cfg.deadProblem(c, err)
 		return
 	}
+	deedOf(c).tenant = letter.Entry.Tenant
 	c.JSON(http.StatusOK, newDeadLetter(letter).withData(letter))
 }
 
@@ -173,6 +173,7 @@ func (cfg Config) replayDead(c *gin.Context) {
 		cfg.deadProblem(c, err)
 		return
 	}
+	deedOf(c).tenant, deedOf(c).note = told.Tenant, string(told.Result)
 	c.JSON(http.StatusOK, told)
 }
 

@@ -46,9 +46,9 @@ func (d *Dial) Run(e *zerolog.Event, level zerolog.Level, _ string) {
 }
 
 // routeLevel serves how much is logged; change guards what changes it.
-func (c *Console) routeLevel(api *gin.RouterGroup, change ...gin.HandlerFunc) {
+func (c *Console) routeLevel(api *gin.RouterGroup, change guard) {
 	api.GET("/log", c.showLevel)
-	api.Group("", change...).POST("/log", c.setLevel)
+	api.POST("/log", change("setLogLevel", c.setLevel)...)
 }
 
 func (c *Console) showLevel(g *gin.Context) {
@@ -70,6 +70,7 @@ func (c *Console) setLevel(g *gin.Context) {
 		problem(g, http.StatusBadRequest, "level: expected trace, debug, info, warn or error")
 		return
 	}
+	deedOf(g).note = level.String()
 	if c.Dial != nil {
 		c.Dial.level.Store(int32(level))
 	}

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/gin-gonic/gin"
 
@@ -34,19 +36,44 @@ func sameSite(c *gin.Context) {
 }
 
 // resolveRun says how the unknown step of a held run ended.
-func (cfg Config) resolveRun(c *gin.Context) {
+func (c *Console) resolveRun(g *gin.Context) {
 	var body struct {
 		As  string `json:"as"`
 		App string `json:"app"`
 	}
-	if !read(c, &body) {
+	if !read(g, &body) {
 		return
 	}
-	cfg.order(c, bridge.Order{Op: bridge.OpResolve, As: body.As, App: body.App})
+	if !slices.Contains([]string{bridge.ResolveSucceeded, bridge.ResolveFailed, bridge.ResolveRetry}, body.As) {
+		problem(g, http.StatusBadRequest, "as: expected succeeded, failed or retry")
+		return
+	}
+	c.order(g, bridge.Order{Op: bridge.OpResolve, As: body.As, App: body.App})
 }
 
 // cancelRun stops a run for good.
-func (cfg Config) cancelRun(c *gin.Context) { cfg.order(c, bridge.Order{Op: bridge.OpCancel}) }
+func (c *Console) cancelRun(g *gin.Context) { c.order(g, bridge.Order{Op: bridge.OpCancel}) }
+
+// retryRun brings the events of a run that ended badly back, and answers with what
+// came of it.
+func (c *Console) retryRun(g *gin.Context) {
+	ctx, cancel := context.WithTimeout(g.Request.Context(), answerLimit)
+	defer cancel()
+	summary, err := c.retry(ctx, g)
+	if err != nil {
+		c.deadProblem(g, err)
+		return
+	}
+	g.JSON(http.StatusOK, summary)
+}
+
+// retry replays the events of the run in the path, as fast as a replay may.
+func (c *Console) retry(ctx context.Context, g *gin.Context) (bridge.ReplaySummary, error) {
+	query := bridge.ReplayQuery{Run: g.Param("id"), Rate: 1000}
+	summary, err := c.Replayer.Replay(ctx, query, func(bridge.Replayed) error { return nil })
+	deedOf(g).failed, deedOf(g).note = err, plural(summary.Replayed, "event", "events")+" replayed"
+	return summary, err
+}
 
 // read decodes an order's body, or answers what is wrong with it.
 func read(c *gin.Context, into any) bool {
@@ -55,7 +82,9 @@ func read(c *gin.Context, into any) bool {
 		problem(c, http.StatusRequestEntityTooLarge, "the body is too large for an order")
 		return false
 	}
-	if err := json.Unmarshal(body, into); err != nil {
+	strict := json.NewDecoder(bytes.NewReader(body))
+	strict.DisallowUnknownFields()
+	if err := strict.Decode(into); err != nil {
 		problem(c, http.StatusBadRequest, "the body is not the JSON object that is expected: "+err.Error())
 		return false
 	}
@@ -63,25 +92,26 @@ func read(c *gin.Context, into any) bool {
 }
 
 // order gives an order about the run in the path, and answers with the run as it is then.
-func (cfg Config) order(c *gin.Context, order bridge.Order) {
-	ctx, cancel := context.WithTimeout(c.Request.Context(), answerLimit)
+func (c *Console) order(g *gin.Context, order bridge.Order) {
+	ctx, cancel := context.WithTimeout(g.Request.Context(), answerLimit)
 	defer cancel()
-	run, err := cfg.Ledger.Run(ctx, c.Param("id"))
+	run, err := c.Ledger.Run(ctx, g.Param("id"))
 	if err == nil {
-		order.Run, order.By = run.ID, who(c).String()
-		err = cfg.Desk.Give(ctx, run.Tenant, order)
+		order.Run, order.By = run.ID, who(g).String()
+		deedOf(g).tenant, deedOf(g).note = run.Tenant, order.As
+		err = c.Desk.Give(ctx, run.Tenant, order)
 	}
 	switch {
 	case errors.Is(err, bridge.ErrNoRun):
-		problem(c, http.StatusNotFound, "no run has this id; /api/v1/runs lists them, ended ones for seven days")
+		problem(g, http.StatusNotFound, "no run has this id; /api/v1/runs lists them, ended ones for seven days")
 	case errors.Is(err, bridge.ErrRefused):
-		problem(c, http.StatusConflict, err.Error())
+		problem(g, http.StatusConflict, err.Error())
 	case errors.Is(err, bridge.ErrNobody):
-		c.Header("Retry-After", "5")
-		problem(c, http.StatusServiceUnavailable, err.Error())
+		g.Header("Retry-After", "5")
+		problem(g, http.StatusServiceUnavailable, err.Error())
 	case err != nil:
-		cfg.unavailable(c, err)
+		c.unavailable(g, err)
 	default:
-		cfg.showRun(c)
+		c.showRun(g)
 	}
 }

@@ -79,18 +79,19 @@ func (c *Console) routePages(site *gin.RouterGroup) {
 	inside.GET("/sources", c.sourcesPage)
 	inside.GET("/tenants", c.tenantsPage)
 	inside.GET("/dead", c.deadPage)
-	inside.POST("/dead", c.admit(Operator), sameOrigin, c.audit, c.replayFromPage)
+	change := func(action string, do gin.HandlerFunc) []gin.HandlerFunc {
+		return []gin.HandlerFunc{c.admit(Operator), sameOrigin, c.audit(action), do}
+	}
+	inside.POST("/dead", change("replayDeadLetter", c.replayFromPage)...)
 	inside.GET("/live/changes", c.liveChanges)
 	inside.GET("/live/events", c.liveEvents)
 	inside.POST("/rules", sameOrigin, c.rulesPage)
 	inside.POST("/logout", sameOrigin, logout)
-	pauses := inside.Group("/pauses", c.admit(Operator), sameOrigin, c.audit)
-	pauses.POST("", c.pauseFromPage)
-	pauses.POST("/resume", c.resumeFromPage)
-	orders := inside.Group("/runs/:id", c.admit(Operator), sameOrigin, c.audit)
-	orders.POST("/cancel", c.cancelFromPage)
-	orders.POST("/retry", c.retryFromPage)
-	orders.POST("/resolve", c.resolveFromPage)
+	inside.POST("/pauses", change("createPause", c.pauseFromPage)...)
+	inside.POST("/pauses/resume", change("deletePause", c.resumeFromPage)...)
+	inside.POST("/runs/:id/cancel", change("cancelRun", c.cancelFromPage)...)
+	inside.POST("/runs/:id/retry", change("retryRun", c.retryFromPage)...)
+	inside.POST("/runs/:id/resolve", change("resolveRun", c.resolveFromPage)...)
 }
 
 // static serves a file that never changes under its name, but for the style sheet.

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -71,12 +73,15 @@ func (c *Console) replayFromPage(g *gin.Context) {
 	g.Request.Body = http.MaxBytesReader(g.Writer, g.Request.Body, maxOrder)
 	chosen := g.PostFormArray("letter")
 	if len(chosen) == 0 {
+		deedOf(g).idle = true
 		c.showDeadPage(g, deadView{Wrong: "Choose at least one dead letter."})
 		return
 	}
 	ctx, cancel := context.WithTimeout(g.Request.Context(), time.Minute)
 	defer cancel()
 	view := deadView{Preview: g.PostForm("do") != "replay"}
+	done := deedOf(g)
+	done.idle, done.object = view.Preview, "dead/"+url.PathEscape(strings.Join(chosen, ","))
 	for _, text := range chosen[:min(len(chosen), deadOnPage)] {
 		sequence, err := strconv.ParseUint(text, 10, 64)
 		if err == nil && view.Preview {
@@ -87,6 +92,7 @@ func (c *Console) replayFromPage(g *gin.Context) {
 			view.Done = append(view.Done, told)
 		}
 		if err != nil {
+			done.failed = err
 			view.Wrong = fmt.Sprintf("Dead letter %s: %v", text, err)
 			break
 		}

@@ -59,14 +59,14 @@ func (c *Console) pauseFromPage(g *gin.Context) {
 		p.Until = time.Now().Add(lasts)
 	}
 	c.afterPause(g, func(ctx context.Context) error {
-		_, err := c.pause(ctx, who(g), tenant, p)
+		_, err := c.pause(ctx, g, tenant, p)
 		return err
 	})
 }
 
 func (c *Console) resumeFromPage(g *gin.Context) {
 	c.afterPause(g, func(ctx context.Context) error {
-		_, err := c.resume(ctx, who(g), g.PostForm("id"))
+		_, err := c.resume(ctx, g, g.PostForm("id"))
 		return err
 	})
 }

@@ -27,7 +27,7 @@ type runView struct {
 	Row     runRow
 	Causes  []causeView
 	More    int // causes that are not shown with their bodies
-	Line    []hop
+	Line    []Hop
 	Chart   template.HTML
 	Steps   []stepView
 	Told    []Told
@@ -79,12 +79,10 @@ func (c *Console) showRunPage(g *gin.Context, asked string, refused bool) {
 			view.Row = row(setup, now, s)
 		}
 	}
-	if parts := strings.Split(run.Trace, "-"); len(parts) == 4 {
-		view.TraceID = parts[1]
-	}
+	view.TraceID = traceID(run)
 	view.Retry = run.State.Ended() && run.State != bridge.RunSucceeded
 	view.Causes, view.More = c.causes(ctx, run)
-	view.Told = c.tail.after(0, func(told Told) bool { return told.Run == run.ID })
+	view.Told = c.toldOf(run)
 	view.Line = timeline(setup, run, view.Causes, view.Told)
 	view.Chart = spansChart(spans(run, now))
 	for _, step := range view.Run.Steps {
@@ -95,6 +93,19 @@ func (c *Console) showRunPage(g *gin.Context, asked string, refused bool) {
 		view.Steps = append(view.Steps, shown)
 	}
 	c.show(g, "run.html", page{Title: "Run of " + run.Rule, At: "/runs", Live: !run.State.Ended(), Own: view})
+}
+
+// toldOf returns the outcomes of a run that are among the newest.
+func (c *Console) toldOf(run *bridge.Run) []Told {
+	return c.tail.after(0, func(told Told) bool { return told.Run == run.ID })
+}
+
+// traceID returns the id of the sender's trace, "" when it sent none.
+func traceID(run *bridge.Run) string {
+	if parts := strings.Split(run.Trace, "-"); len(parts) == 4 {
+		return parts[1]
+	}
+	return ""
 }
 
 // causes reads the first few events of a run.
@@ -177,7 +188,7 @@ func (c *Console) cancelFromPage(g *gin.Context) {
 func (c *Console) retryFromPage(g *gin.Context) {
 	ctx, cancel := context.WithTimeout(g.Request.Context(), answerLimit)
 	defer cancel()
-	summary, err := c.Replayer.Replay(ctx, bridge.ReplayQuery{Run: g.Param("id")}, func(bridge.Replayed) error { return nil })
+	summary, err := c.retry(ctx, g)
 	if err != nil {
 		c.showRunPage(g, err.Error(), true)
 		return
@@ -195,9 +206,11 @@ func (c *Console) orderFromPage(g *gin.Context, order bridge.Order) {
 	run, err := c.Ledger.Run(ctx, g.Param("id"))
 	if err == nil {
 		order.Run, order.By = run.ID, who(g).String()
+		deedOf(g).tenant, deedOf(g).note = run.Tenant, order.As
 		err = c.Desk.Give(ctx, run.Tenant, order)
 	}
 	if err != nil {
+		deedOf(g).failed = err
 		c.showRunPage(g, err.Error(), true)
 		return
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -43,11 +44,10 @@ type PauseOrder struct {
 var errNoPause = errors.New("nothing of this id is paused; /api/v1/pauses lists what is")
 
 // routePauses serves pauses; change guards what changes something.
-func (c *Console) routePauses(api *gin.RouterGroup, change ...gin.HandlerFunc) {
+func (c *Console) routePauses(api *gin.RouterGroup, change guard) {
 	api.GET("/pauses", c.listPauses)
-	guarded := api.Group("", change...)
-	guarded.POST("/pauses", c.createPause)
-	guarded.DELETE("/pauses/:id", c.deletePause)
+	api.POST("/pauses", change("createPause", c.createPause)...)
+	api.DELETE("/pauses/:id", change("deletePause", c.deletePause)...)
 }
 
 // pauseOf shows a pause of a tenant.
@@ -109,14 +109,14 @@ func (c *Console) createPause(g *gin.Context) {
 		problem(g, http.StatusBadRequest, err.Error())
 		return
 	}
-	made, err := c.pause(ctx, who(g), tenant, p)
+	made, err := c.pause(ctx, g, tenant, p)
 	c.answerPause(g, made, err)
 }
 
 func (c *Console) deletePause(g *gin.Context) {
 	ctx, cancel := context.WithTimeout(g.Request.Context(), answerLimit)
 	defer cancel()
-	ended, err := c.resume(ctx, who(g), g.Param("id"))
+	ended, err := c.resume(ctx, g, g.Param("id"))
 	c.answerPause(g, ended, err)
 }
 
@@ -182,7 +182,9 @@ func (s *Setup) appID(name string) string {
 }
 
 // pause has a tenant's dispatcher put a pause in force.
-func (c *Console) pause(ctx context.Context, by person, tenant string, p bridge.Pause) (Pause, error) {
+func (c *Console) pause(ctx context.Context, g *gin.Context, tenant string, p bridge.Pause) (Pause, error) {
+	by, shown := who(g), c.Setup().pauseOf(tenant, p)
+	*deedOf(g) = deed{tenant: tenant, object: "pauses/" + shown.ID, note: p.Reason}
 	p.By, p.Since = by.Name, time.Now()
 	err := c.Desk.Give(ctx, tenant, bridge.Order{Op: bridge.OpPause, Pause: &p, By: by.String()})
 	c.statuses.forget()
@@ -190,8 +192,12 @@ func (c *Console) pause(ctx context.Context, by person, tenant string, p bridge.
 }
 
 // resume has a tenant's dispatcher end a pause.
-func (c *Console) resume(ctx context.Context, by person, id string) (Pause, error) {
+func (c *Console) resume(ctx context.Context, g *gin.Context, id string) (Pause, error) {
 	tenant, wanted := readPauseID(id)
+	*deedOf(g) = deed{object: "pauses/" + url.PathEscape(id)}
+	if c.Setup().urlOf(tenant) != "" {
+		deedOf(g).tenant = tenant
+	}
 	held, err := c.Ledger.Pauses(ctx, tenant)
 	if err != nil {
 		return Pause{}, err
@@ -203,7 +209,7 @@ func (c *Console) resume(ctx context.Context, by person, id string) (Pause, erro
 	case wanted.Of != bridge.PauseBreaker || c.Setup().urlOf(tenant) == "": // a breaker that nobody holds may be told to ask again
 		return Pause{}, errNoPause
 	}
-	err = c.Desk.Give(ctx, tenant, bridge.Order{Op: bridge.OpResume, Pause: &wanted, By: by.String()})
+	err = c.Desk.Give(ctx, tenant, bridge.Order{Op: bridge.OpResume, Pause: &wanted, By: who(g).String()})
 	c.statuses.forget()
 	return c.Setup().pauseOf(tenant, wanted), err
 }

@@ -3,6 +3,7 @@ package console
 import (
 	"encoding/json"
 	"net/http"
+	"net/url"
 
 	"github.com/gin-gonic/gin"
 
@@ -27,7 +28,11 @@ func (cfg Config) replay(c *gin.Context) {
 		problem(c, http.StatusBadRequest, err.Error())
 		return
 	}
-	begun := false
+	begun, done := false, deedOf(c)
+	done.idle = query.DryRun
+	if query.Run != "" {
+		done.object = "runs/" + url.PathEscape(query.Run)
+	}
 	lines := json.NewEncoder(c.Writer)
 	write := func(line ReplayLine) error {
 		if !begun {
@@ -44,6 +49,7 @@ func (cfg Config) replay(c *gin.Context) {
 	})
 	cfg.Log.Info().Str("hop", "replay").Str("replay", summary.ID).Int("seen", summary.Seen).Int("replayed", summary.Replayed).
 		Bool("dry_run", summary.DryRun).Str("by", c.Request.RemoteAddr).AnErr("ended", err).Msg("an operator replayed events")
+	done.failed, done.note = err, plural(summary.Replayed, "event", "events")+" replayed"
 	if err != nil && !begun {
 		cfg.deadProblem(c, err)
 		return

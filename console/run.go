@@ -28,6 +28,10 @@ type Run struct {
 	Causes  Causes        `json:"causes"`
 	Steps   []Step        `json:"steps"`
 
+	// Of one run that is shown, not of those in a list:
+	Timeline []Hop  `json:"timeline,omitempty"`
+	TraceID  string `json:"trace_id,omitempty"` // of the sender's trace
+
 	PausedSince time.Time `json:"paused_since,omitzero"` // a pause keeps it from going on
 	PausedBy    string    `json:"paused_by,omitempty"`   // what is paused, and why
 

@@ -30,11 +30,10 @@ type Subscription struct {
 }
 
 // routeSubscriptions serves subscriptions; change guards what changes something.
-func (cfg Config) routeSubscriptions(api *gin.RouterGroup, change ...gin.HandlerFunc) {
+func (cfg Config) routeSubscriptions(api *gin.RouterGroup, change guard) {
 	api.GET("/subscriptions", cfg.listSubscriptions)
-	guarded := api.Group("", change...)
-	guarded.POST("/subscriptions/:name/enable", cfg.enableSubscription)
-	guarded.POST("/subscriptions/:name/replay", cfg.replaySubscription)
+	api.POST("/subscriptions/:name/enable", change("enableSubscription", cfg.enableSubscription)...)
+	api.POST("/subscriptions/:name/replay", change("replaySubscription", cfg.replaySubscription)...)
 }
 
 func (cfg Config) listSubscriptions(c *gin.Context) {
@@ -87,6 +86,7 @@ func (cfg Config) replaySubscription(c *gin.Context) {
 		problem(c, http.StatusBadRequest, "since is missing: a time such as 2026-11-23T06:00:00Z")
 		return
 	}
+	deedOf(c).note = "since " + body.Since.UTC().Format(time.RFC3339)
 	cfg.changeSubscription(c, func(ctx context.Context, name string) error { return cfg.Told.Replay(ctx, name, body.Since) })
 }
 

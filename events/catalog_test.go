@@ -139,7 +139,10 @@ func exampleEvent(t *testing.T, kind events.Kind) cloudevents.Event {
 	case "":
 		o.Subject, o.Key, o.Rule = "", "", ""
 	}
-	if kind.Schema == "pause" {
+	if kind.Schema == "audit" {
+		o.Subject = "pauses/acme.tenant"
+	}
+	if kind.Schema == "pause" || kind.Schema == "audit" {
 		o.CausationID, o.CorrelationID, o.TraceParent = "", "", ""
 	}
 	event, err := o.CloudEvent("/qlikgateway")

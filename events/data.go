@@ -185,3 +185,22 @@ type SubscriptionData struct {
 	Last         uint64    `json:"last,omitempty"`       // and the last
 	Missing      uint64    `json:"missing,omitempty"`    // how many outcomes are gone at most: not all need have been wanted
 }
+
+// What came of a change that an operator asked for; see AuditData.
+const (
+	AuditDone    = "done"
+	AuditRefused = "refused" // it cannot be done, and nothing was changed
+	AuditFailed  = "failed"  // whether it was done is not known
+)
+
+// AuditData is the data of audit.recorded: who changed what. It is told once the
+// change was answered; when is the event's own time.
+type AuditData struct {
+	Tenant  string `json:"tenant,omitempty"` // none for what is about no tenant, such as the log
+	By      string `json:"by"`               // name of the token; local without one
+	Role    string `json:"role"`
+	Action  string `json:"action"`  // operationId of the API
+	Object  string `json:"object"`  // such as runs/<id>
+	Outcome string `json:"outcome"` // one of the constants above
+	Note    string `json:"note,omitempty"`
+}

@@ -92,6 +92,8 @@ func sample(kind events.Kind) any {
 		return events.TenantData{Tenant: "acme", Reason: events.ReasonServerError, Error: "503", Since: moment, Probe: moment}
 	case events.PauseData:
 		return events.PauseData{Tenant: "acme", Rule: "refresh", App: app, Note: "year-end close", By: "ann", Since: moment, Until: moment.Add(time.Hour)}
+	case events.AuditData:
+		return events.AuditData{Tenant: "acme", By: "ann", Role: "operator", Action: "createPause", Object: "pauses/acme.tenant", Outcome: events.AuditDone, Note: "year-end close"}
 	case events.SubscriptionData:
 		return events.SubscriptionData{
 			Subscription: "alerts", Host: "hooks.example.com", Reason: events.ReasonServerError, Error: "answered 503",
@@ -133,6 +135,9 @@ func bare(kind events.Kind) any {
 	}
 	if kind.Schema == "budget" {
 		return events.BudgetData{Tenant: "acme", Budget: 1}
+	}
+	if kind.Schema == "audit" {
+		return events.AuditData{By: "local", Role: "operator", Action: "backUp", Object: "backup", Outcome: events.AuditDone}
 	}
 	if kind.Schema == "subscription" {
 		return events.SubscriptionData{Subscription: "alerts", Host: "hooks.example.com", Reason: events.ReasonGone}

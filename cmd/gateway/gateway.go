@@ -106,7 +106,7 @@ func (g *gateway) assemble(ctx context.Context, b *broker.Broker) (*session, err
 		backup = p.backup(kept.ledger)
 	}
 	p.operators, err = console.New(console.Config{
-		Ledger: kept.ledger, Journal: kept.journal, Desk: desk, Stream: b.JetStream(), Out: b.Names().Out, Setup: p.setup.Load, Holder: holderOf(kept.leases),
+		Ledger: kept.ledger, Journal: kept.journal, Desk: desk, Publisher: kept.publisher, Stream: b.JetStream(), Out: b.Names().Out, Setup: p.setup.Load, Holder: holderOf(kept.leases),
 		ReloadLog: reloadLogOf(g.cfg.Tenants),
 		Tokens:    g.cfg.Tokens, Metrics: registry, Told: p.tellers.shared.States, Ready: p.ready, Version: currentBuild().Version, Backup: backup, Dial: g.dial, Log: g.log,
 		Replayer: bridge.Replayer{Journal: kept.journal, Dead: kept.dead, Ledger: kept.ledger, Revisions: revisions},
