@@ -27,10 +27,10 @@ const (
 // messages of an atomic batch share a sync. So while few wait, each is published
 // by itself, which is quickest; once more than `alone` are under way, the others wait,
 // oldest first, and go together as soon as the batch before them is stored. A stream
-// of several replicas groups by itself.
+// of several replicas groups by itself, and one that is not synced needs no groups.
 type committer struct {
 	writer  *writer
-	batches bool // the stream has one replica
+	batches bool // the stream syncs each message by itself
 
 	mu           sync.Mutex
 	single       int                 // under way by themselves

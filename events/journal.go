@@ -19,6 +19,7 @@ type JournalConfig struct {
 	In, Unmatched               string // streams
 	InSubject, UnmatchedSubject string // their subjects, without what follows
 	Replicas                    int    // of each; more than 1 group what they sync by themselves
+	Unsynced                    bool   // messages are acknowledged before they are synced, so nothing is gained by grouping them
 }
 
 // A Journal keeps accepted events in the order in which they came, until every
@@ -31,7 +32,8 @@ type Journal struct {
 
 // NewJournal returns the journal on existing streams.
 func NewJournal(js jetstream.JetStream, cfg JournalConfig) *Journal {
-	return &Journal{js: js, cfg: cfg, in: newCommitter(js, cfg.Replicas <= 1), unmatched: newCommitter(js, cfg.Replicas <= 1)}
+	batches := cfg.Replicas <= 1 && !cfg.Unsynced
+	return &Journal{js: js, cfg: cfg, in: newCommitter(js, batches), unmatched: newCommitter(js, batches)}
 }
 
 // A Target is a tenant with those of its rules that an event matched.

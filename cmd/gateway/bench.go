@@ -1,16 +1,11 @@
 package main
 
 import (
-	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -25,7 +20,8 @@ type bench struct {
 	rate                   float64
 	lasts                  time.Duration
 	burst, drain, recovery int
-	out                    string
+	out, profiles          string
+	unmatched              bool
 	report                 benchReport
 }
 
@@ -35,6 +31,7 @@ type benchReport struct {
 	Version  string              `json:"version"`
 	Full     map[string]measure  `json:"full,omitempty"`   // by target, as much as all connections take
 	Steady   map[string]measure  `json:"steady,omitempty"` // by target, at the rate
+	Ratios   []benchRatio        `json:"ratios,omitempty"`
 	Burst    *burstReport        `json:"burst,omitempty"`
 	Drain    *drainReport        `json:"drain,omitempty"`
 	Recovery *recoveryReport     `json:"recover,omitempty"`
@@ -50,8 +47,9 @@ func newBenchCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "bench",
 		Short: "Measure a gateway beside the floors that nothing safe can be faster than",
-		Long: `Puts signed deliveries of 2 KiB on a gateway, and in turns, round by round, on two floors: gin that keeps nothing, and gin that
-verifies and publishes each delivery to JetStream with fsync. Only the ratios mean something: absolute figures differ with the machine.
+		Long: `Puts signed deliveries of 2 KiB on a gateway, and in turns, round by round, on the least that has to be done with them: gin that keeps
+nothing; gin that verifies and publishes each to JetStream with fsync; the same in one atomic batch when many wait; and gin that verifies and
+publishes without fsync, beside a gateway with broker.sync: interval. Each is a process of its own. Only the ratios mean something: absolute figures differ with the machine.
 Load is open-loop: a request that waits for a connection counts from when it was due.`,
 		Example: `  gateway bench --rounds 5 --out bench.json
   gateway bench --burst 600
@@ -74,6 +72,8 @@ Load is open-loop: a request that waits for a connection counts from when it was
 	flags.IntVar(&b.burst, "burst", 0, "instead: so many triggers for 20 apps at once; how many reloads become of them")
 	flags.IntVar(&b.drain, "drain", 0, "instead: one trigger each for so many apps; how long against the quota's ideal")
 	flags.IntVar(&b.recovery, "recover", 0, "instead: kill -9 with so many events on the journal; how long to the next command")
+	flags.BoolVar(&b.unmatched, "unmatched", false, "deliveries match no rule: they are kept, and nothing is begun")
+	flags.StringVar(&b.profiles, "profiles", "", "folder for CPU profiles of each target under each load, which `go tool pprof` shows")
 	flags.StringVar(&b.out, "out", "", "file for the figures as JSON")
 	command.MarkFlagsMutuallyExclusive("url", "burst", "drain", "recover")
 	command.AddCommand(newFloorCommand())
@@ -108,64 +108,6 @@ func (b *bench) run(ctx context.Context, out io.Writer) (err error) {
 	return err
 }
 
-// compare puts the same load on every target, round by round.
-func (b *bench) compare(ctx context.Context) error {
-	body := fmt.Appendf(nil, `{"app": "none", "pad": "%s"}`, bytes.Repeat([]byte("x"), 2000))
-	targets := []target{{Name: "gateway", URL: b.url, Body: body, Header: http.Header{"Content-Type": {"application/json"}}}}
-	for _, line := range b.headers {
-		name, value, _ := strings.Cut(line, ":")
-		targets[0].Header.Set(strings.TrimSpace(name), strings.TrimSpace(value))
-	}
-	if b.url == "" {
-		s, err := newStage(ctx, 1)
-		if err != nil {
-			return err
-		}
-		defer s.close()
-		if targets, err = s.floors(body); err != nil {
-			return err
-		}
-	}
-	for range b.rounds {
-		for _, to := range targets {
-			var round pairOf
-			var err error
-			if round.full, err = (load{b.connections, 0, b.lasts}).put(ctx, to); err != nil {
-				return err
-			}
-			if round.steady, err = (load{b.connections, b.rate, b.lasts}).put(ctx, to); err != nil {
-				return err
-			}
-			b.report.rounds[to.Name] = append(b.report.rounds[to.Name], round)
-		}
-	}
-	b.report.Full, b.report.Steady = map[string]measure{}, map[string]measure{}
-	for name, rounds := range b.report.rounds {
-		slices.SortFunc(rounds, func(a, b pairOf) int { return cmp.Compare(a.full.PerSecond, b.full.PerSecond) })
-		b.report.Full[name] = rounds[len(rounds)/2].full
-		slices.SortFunc(rounds, func(a, b pairOf) int { return cmp.Compare(a.steady.P99, b.steady.P99) })
-		b.report.Steady[name] = rounds[len(rounds)/2].steady
-	}
-	return nil
-}
-
-// floors starts the floors and returns them with the gateway.
-func (s *stage) floors(body []byte) ([]target, error) {
-	own := s.target(body)
-	targets := []target{own}
-	for name, args := range map[string][]string{
-		floorGin:     {"bench", "floor"},
-		floorPublish: {"bench", "floor", "--key", s.key, "--data", filepath.Join(s.folder, "floor")},
-	} {
-		var up struct{ URL string }
-		if _, err := s.spawn(`"url"`, &up, args...); err != nil {
-			return nil, err
-		}
-		targets = append(targets, target{Name: name, URL: up.URL + "/hooks/bench", Metrics: up.URL + "/metrics", Header: own.Header, Body: body})
-	}
-	return targets, nil
-}
-
 // text says what was measured to people.
 func (r benchReport) text() string {
 	var text strings.Builder
@@ -176,9 +118,8 @@ func (r benchReport) text() string {
 			fmt.Fprintf(&text, "%-12s %8.0f  %16.2f  %14.2f  %7.2f  %7d\n", name, full.PerSecond, full.CPU, steady.P50, steady.P99, full.Failed+steady.Failed)
 		}
 	}
-	if own, floor := r.Full["gateway"], r.Full[floorPublish]; floor.PerSecond > 0 {
-		fmt.Fprintf(&text, "gateway / %s: full %.2f, p99 %.2f, CPU %.2f\n", floorPublish, own.PerSecond/floor.PerSecond,
-			r.Steady["gateway"].P99/r.Steady[floorPublish].P99, own.CPU/floor.CPU)
+	for _, ratio := range r.Ratios {
+		fmt.Fprintf(&text, "%s: %.2f\n", ratio.Of, ratio.Is)
 	}
 	if r.Burst != nil {
 		fmt.Fprintf(&text, "%d triggers for %d apps: %d reloads, all ended after %.1f s\n", r.Burst.Triggers, r.Burst.Apps, r.Burst.Reloads, r.Burst.Seconds)

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/pprof"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -22,22 +23,24 @@ import (
 	"github.com/qlikgateway/gateway/events/broker"
 )
 
-// Names of what the gateway is compared with.
+// Names of what the gateway is compared with. Each but the first proves the sender.
 const (
 	floorGin     = "gin"         // reads the body and answers 202: no proof, nothing kept
-	floorPublish = "gin+publish" // proves the sender and publishes the body, acknowledged after fsync
+	floorPublish = "gin+publish" // publishes the body, acknowledged after fsync
+	floorBatch   = "gin+batch"   // the same; when many wait, in one atomic batch
+	floorAsync   = "gin+async"   // publishes the body, acknowledged before fsync
 )
 
 // newFloorCommand returns the hidden command that is a floor, a process of its own as
 // the gateway is.
 func newFloorCommand() *cobra.Command {
-	var data, key string
+	var f floor
 	command := &cobra.Command{
 		Use: "floor", Hidden: true, Args: cobra.NoArgs, Short: "What `gateway bench` compares with",
 		RunE: func(command *cobra.Command, _ []string) error {
 			ctx, stop := untilSignal(command.Context())
 			defer stop()
-			handler, err := floorOf(ctx, data, []byte(key))
+			handler, err := f.handler(ctx)
 			if err != nil {
 				return err
 			}
@@ -56,35 +59,35 @@ func newFloorCommand() *cobra.Command {
 			return nil
 		},
 	}
-	command.Flags().StringVar(&data, "data", "", "folder of its broker; none = it keeps nothing")
-	command.Flags().StringVar(&key, "key", "", "what deliveries are signed with")
+	command.Flags().StringVar(&f.kind, "kind", floorGin, "which one")
+	command.Flags().StringVar(&f.data, "data", "", "folder of its broker")
+	command.Flags().StringVar(&f.key, "key", "", "what deliveries are signed with")
+	command.Flags().IntVar(&f.alone, "alone", floorAlone, "with --kind gin+batch: publishes by themselves at a time")
 	return command
 }
 
-// floorOf makes a floor: gin alone, or with a folder, gin that publishes.
-func floorOf(ctx context.Context, data string, key []byte) (http.Handler, error) {
+// A floor is the least that has to be done with a delivery.
+type floor struct {
+	kind, data, key string
+	alone           int
+}
+
+// handler returns what takes deliveries, and says what its process used.
+func (f floor) handler(ctx context.Context) (http.Handler, error) {
 	gin.SetMode(gin.ReleaseMode)
 	router := gin.New()
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	router.GET("/metrics", gin.WrapH(promhttp.HandlerFor(registry, promhttp.HandlerOpts{})))
-	keep := func(context.Context, []byte) error { return nil }
-	if data != "" {
-		b, err := broker.Open(ctx, broker.Config{DataDir: data}, zerolog.Nop())
-		if err != nil {
-			return nil, err
-		}
-		if _, err := b.JetStream().CreateOrUpdateStream(ctx, jetstream.StreamConfig{Name: "FLOOR", Subjects: []string{"floor"}}); err != nil {
-			return nil, fmt.Errorf("make stream: %w", err)
-		}
-		keep = func(ctx context.Context, body []byte) error {
-			_, err := b.JetStream().Publish(ctx, "floor", body)
-			return err
-		}
+	router.GET("/debug/pprof/profile", gin.WrapF(pprof.Profile))
+	keep, err := f.keeper(ctx)
+	if err != nil {
+		return nil, err
 	}
+	key := []byte(f.key)
 	router.POST("/hooks/bench", func(c *gin.Context) {
 		body, err := c.GetRawData()
-		if err != nil || data != "" && !signedWith(key, body, c.GetHeader(benchHeader)) {
+		if err != nil || f.kind != floorGin && !signedWith(key, body, c.GetHeader(benchHeader)) {
 			c.Status(http.StatusUnauthorized)
 			return
 		}
@@ -95,6 +98,49 @@ func floorOf(ctx context.Context, data string, key []byte) (http.Handler, error)
 		c.JSON(http.StatusAccepted, gin.H{"ok": true})
 	})
 	return router, nil
+}
+
+// keeper returns what makes a body safe before it is answered.
+func (f floor) keeper(ctx context.Context) (func(context.Context, []byte) error, error) {
+	if f.kind == floorGin {
+		return func(context.Context, []byte) error { return nil }, nil
+	}
+	cfg := broker.Config{DataDir: f.data}
+	if f.kind == floorAsync {
+		cfg.Sync = broker.SyncInterval
+	}
+	b, err := broker.Open(ctx, cfg, zerolog.Nop())
+	if err != nil {
+		return nil, err
+	}
+	js := b.JetStream()
+	stream := jetstream.StreamConfig{Name: "FLOOR", Subjects: []string{floorSubject}, AllowAtomicPublish: true}
+	if _, err := js.CreateOrUpdateStream(ctx, stream); err != nil {
+		return nil, fmt.Errorf("make stream: %w", err)
+	}
+	switch f.kind {
+	case floorPublish:
+		return func(ctx context.Context, body []byte) error {
+			_, err := js.Publish(ctx, floorSubject, body)
+			return err
+		}, nil
+	case floorAsync:
+		return func(_ context.Context, body []byte) error {
+			ack, err := js.PublishAsync(floorSubject, body)
+			if err != nil {
+				return err
+			}
+			select {
+			case <-ack.Ok():
+				return nil
+			case err := <-ack.Err():
+				return err
+			}
+		}, nil
+	case floorBatch:
+		return (&floorBatcher{js: js, alone: f.alone}).keep, nil
+	}
+	return nil, fmt.Errorf("no floor is named %q", f.kind)
 }
 
 // benchHeader has the signature of a delivery.

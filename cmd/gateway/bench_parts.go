@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/qlikgateway/gateway/events/broker"
 )
 
 // benchPatience bounds each of these measurements.
@@ -25,7 +27,7 @@ func (b *bench) putBurst(ctx context.Context) (*burstReport, error) {
 	ctx, cancel := context.WithTimeout(ctx, benchPatience)
 	defer cancel()
 	const apps = 20
-	s, err := newStage(ctx, apps)
+	s, err := newStage(ctx, apps, broker.SyncAlways)
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +89,7 @@ func (b *bench) putDrain(ctx context.Context) (*drainReport, error) {
 	ctx, cancel := context.WithTimeout(ctx, benchPatience)
 	defer cancel()
 	quota := fmt.Sprintf("%d/%s", drainCalls, drainWindow)
-	s, err := newStage(ctx, b.drain)
+	s, err := newStage(ctx, b.drain, broker.SyncAlways)
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +121,7 @@ type recoveryReport struct {
 func (b *bench) putRecovery(ctx context.Context) (*recoveryReport, error) {
 	ctx, cancel := context.WithTimeout(ctx, benchPatience)
 	defer cancel()
-	s, err := newStage(ctx, 2)
+	s, err := newStage(ctx, 2, broker.SyncAlways)
 	if err != nil {
 		return nil, err
 	}

@@ -32,8 +32,8 @@ type stage struct {
 }
 
 // newStage starts a tenant with so many apps, and writes a configuration with a rule
-// for each.
-func newStage(ctx context.Context, apps int) (_ *stage, err error) {
+// for each; sync says when its broker syncs.
+func newStage(ctx context.Context, apps int, sync string) (_ *stage, err error) {
 	folder, err := os.MkdirTemp("", "gateway-bench-")
 	if err != nil {
 		return nil, fmt.Errorf("make folder: %w", err)
@@ -65,11 +65,11 @@ func newStage(ctx context.Context, apps int) (_ *stage, err error) {
 	text := fmt.Sprintf(`
 http: {addr: "127.0.0.1:0", rate: 1000000/1s}
 console: {addr: "127.0.0.1:0"}
-broker: {data_dir: "%s"}
+broker: {data_dir: "%s", sync: %s}
 tenants: {bench: {url: "%s", dialect: openapi, api_key: "%s"}}
 sources: {bench: {verify: {hmac: {header: %s, encoding: hex}}, secret: "%s"}}
 rules:
-%s`, filepath.Join(folder, "data"), s.tenant, s.key, benchHeader, s.key, rules.String())
+%s`, filepath.Join(folder, "data"), sync, s.tenant, s.key, benchHeader, s.key, rules.String())
 	if err := os.WriteFile(s.config, []byte(text), 0o600); err != nil {
 		return nil, fmt.Errorf("write configuration: %w", err)
 	}

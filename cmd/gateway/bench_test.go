@@ -14,17 +14,20 @@ func TestBenchMeasuresTheGatewayBesideItsFloors(t *testing.T) {
 	t.Parallel()
 	out := filepath.Join(t.TempDir(), "bench.json")
 	p := start(t, "bench", "--rounds", "1", "--lasts", "200ms", "--rate", "50", "--connections", "8", "--out", out)
-	p.line("gateway / gin+publish: full ")
+	p.line("accepted a second, gateway / gin+batch")
 	var report benchReport
 	if err := json.Unmarshal(read(t, out), &report); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"gateway", floorGin, floorPublish} {
+	for _, name := range []string{benchGateway, benchInterval, floorGin, floorPublish, floorBatch, floorAsync} {
 		for _, m := range []measure{report.Full[name], report.Steady[name]} {
 			if m.Answered == 0 || m.Failed > 0 || m.P99 < m.P50 {
 				t.Errorf("%s: %+v", name, m)
 			}
 		}
+	}
+	if len(report.Ratios) != 4 {
+		t.Errorf("ratios: %+v", report.Ratios)
 	}
 }
 

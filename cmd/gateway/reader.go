@@ -236,7 +236,7 @@ func (r *reader) broker() broker.Config {
 		Prefix:    w.Prefix,
 		Replicas:  w.Replicas,
 
-		JournalBytes: w.JournalBytes,
+		JournalBytes: w.JournalBytes, Sync: w.Sync,
 	}
 	if c.DataDir == "" && c.URL == "" {
 		c.DataDir = defaultDataDir
@@ -284,7 +284,7 @@ func (r *reader) brokerMistakes(c broker.Config) {
 	for _, err := range several.Unwrap() {
 		text := strings.TrimPrefix(err.Error(), "broker: ")
 		path := []string{"broker"}
-		if first, _, _ := strings.Cut(text, " "); slices.Contains([]string{"data_dir", "listen", "replicas:", "prefix", "tls"}, first) {
+		if first, _, _ := strings.Cut(text, " "); slices.Contains([]string{"data_dir", "listen", "replicas:", "prefix", "sync", "tls"}, first) {
 			path = append(path, strings.TrimSuffix(first, ":"))
 		}
 		for i, user := range c.Users {

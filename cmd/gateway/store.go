@@ -31,7 +31,8 @@ func openStore(ctx context.Context, b *broker.Broker) (*store, error) {
 	return &store{
 		ledger: ledger, leases: leases,
 		journal: events.NewJournal(js, events.JournalConfig{
-			In: names.In, Unmatched: names.Unmatched, InSubject: names.InSubject, UnmatchedSubject: names.UnmatchedSubject, Replicas: b.Replicas(),
+			In: names.In, Unmatched: names.Unmatched, InSubject: names.InSubject, UnmatchedSubject: names.UnmatchedSubject,
+			Replicas: b.Replicas(), Unsynced: b.Unsynced(),
 		}),
 		dead:      events.NewDeadLetters(js, names.Dead, names.DeadSubject),
 		publisher: events.NewPublisher(js, events.PublisherConfig{Subject: names.OutSubject, CallbackSubject: names.CallbackSubject}),

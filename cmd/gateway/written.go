@@ -55,6 +55,7 @@ type writtenBroker struct {
 	} `json:"tls"`
 	Replicas int    `json:"replicas"`
 	Prefix   string `json:"prefix"`
+	Sync     string `json:"sync"`
 
 	JournalBytes int64 `json:"journal_bytes"`
 }

@@ -8,7 +8,8 @@
 //	...
 //	err = b.Close(ctx)
 //
-// On the embedded server everything is on disk before it is acknowledged.
+// On the embedded server everything is on disk before it is acknowledged, unless
+// Config.Sync says otherwise.
 // People's users live in an account of their own that sees outcomes and nothing
 // else. Tests open one in t.TempDir(): it takes milliseconds.
 package broker
@@ -61,6 +62,9 @@ func Open(ctx context.Context, cfg Config, log zerolog.Logger) (*Broker, error) 
 	}
 	if cfg.exposed() {
 		log.Warn().Str("listen", cfg.Listen).Msg("broker.listen is open to other machines without encryption: passwords cross the network readable")
+	}
+	if cfg.Sync == SyncInterval {
+		log.Warn().Dur("sync_every", SyncEvery).Msg("broker.sync is interval: a power cut loses what was acknowledged since the last sync")
 	}
 	b := &Broker{cfg: cfg, names: NamesFor(cfg.Prefix), log: log, closing: make(chan struct{}), kept: make(chan struct{}), closed: make(chan struct{})}
 	if err := b.open(ctx); err != nil {
@@ -143,6 +147,9 @@ func (b *Broker) Edge() *nats.Conn { return b.edge }
 
 // Replicas returns how many copies of each stream are kept.
 func (b *Broker) Replicas() int { return max(b.cfg.Replicas, 1) }
+
+// Unsynced reports whether messages are acknowledged before they are synced.
+func (b *Broker) Unsynced() bool { return b.cfg.Sync == SyncInterval }
 
 // Names returns the names of streams, buckets and subjects.
 func (b *Broker) Names() Names { return b.names }

@@ -121,6 +121,19 @@ func TestReopeningKeepsWhatAnOperatorTuned(t *testing.T) {
 	}
 }
 
+func TestStoreThatIsSyncedNowAndThenOutlivesItsProcess(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for i := range 3 {
+		b := open(t, broker.Config{DataDir: dir, Sync: broker.SyncInterval})
+		ack, err := b.JetStream().Publish(t.Context(), b.Names().InSubject+".acme.dbt", []byte("{}"))
+		if err != nil || ack.Sequence != uint64(i+1) || len(b.Missing()) > 0 { //nolint:gosec // not negative
+			t.Fatalf("after %d starts: %+v, %v, missing %v", i, ack, err, b.Missing())
+		}
+		shut(t, b)
+	}
+}
+
 func TestSecondGatewayOnOneFolderIsRefused(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

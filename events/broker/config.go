@@ -7,6 +7,7 @@ import (
 	"net"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nkeys"
@@ -28,8 +29,18 @@ type Config struct {
 	Prefix       string // of streams, buckets, subjects and queue group, in upper case; default GATEWAY
 	Replicas     int    // copies of each stream and bucket on an external cluster; default 1
 	Installation string // names this installation; a store that belongs to another one is refused. "" = what the store says
+	Sync         string // when the embedded server syncs what it stores; default SyncAlways
 	JournalBytes int64  // size at which the journal refuses events; default: half of the usable disk, at most 8 GiB
 }
+
+// When the embedded server has the disk keep what it stores.
+const (
+	SyncAlways   = "always"   // before it is acknowledged
+	SyncInterval = "interval" // every SyncEvery: the crash of the machine, not of the process, loses what came since
+)
+
+// SyncEvery is how often the embedded server syncs its files with SyncInterval.
+const SyncEvery = time.Second
 
 // A User is somebody who may connect to the embedded server. Its publish and
 // subscribe lists are NATS subjects with wildcards; besides them it may
@@ -88,6 +99,15 @@ func (c Config) Check() error {
 		wrong("broker: listen and users belong to the embedded server; with url, the external server decides who may connect")
 	case c.DataDir != "" && c.Replicas > 1:
 		wrong("broker: replicas: %d needs an external cluster; the embedded server keeps one copy", c.Replicas)
+	}
+	switch c.Sync {
+	case "", SyncAlways:
+	case SyncInterval:
+		if c.URL != "" {
+			wrong("broker: sync belongs to the embedded server; with url, the external server's own sync_interval decides")
+		}
+	default:
+		wrong("broker: sync %q: expected %s or %s", c.Sync, SyncAlways, SyncInterval)
 	}
 	if c.Prefix != "" && !regexp.MustCompile(prefixPattern).MatchString(c.Prefix) {
 		wrong("broker: prefix %q: expected upper-case letters, digits and underscores, such as GATEWAY", c.Prefix)

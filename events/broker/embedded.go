@@ -103,8 +103,8 @@ func (e *embedded) await(ctx context.Context, cfg Config, fatal <-chan string) e
 	return nil
 }
 
-// serverOptions describes the embedded server: everything is on disk before it
-// is acknowledged, and people see nothing but outcomes.
+// serverOptions describes the embedded server: unless Config.Sync says otherwise,
+// everything is on disk before it is acknowledged, and people see nothing but outcomes.
 func serverOptions(cfg Config) (*server.Options, error) {
 	options := &server.Options{}
 	events := NamesFor(cfg.Prefix).EventSubject + ".>"
@@ -119,7 +119,8 @@ func serverOptions(cfg Config) (*server.Options, error) {
 	options.NoSigs = true
 	options.JetStream = true
 	options.StoreDir = cfg.DataDir
-	options.SyncAlways = true
+	options.SyncAlways = cfg.Sync != SyncInterval
+	options.SyncInterval = SyncEvery // unused when it always syncs
 	options.AlwaysEnableNonce = true // users with nkeys sign it; the server sees none of them
 	options.DontListen = cfg.Listen == ""
 	if cfg.Listen == "" {

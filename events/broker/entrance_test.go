@@ -135,6 +135,8 @@ func TestEntranceThatCannotWorkIsRefused(t *testing.T) {
 		"not the public key":        {DataDir: "x", Listen: "127.0.0.1:0", Users: []broker.User{{Name: "etl", NKey: "UABC"}}},
 		"secret is empty":           {DataDir: "x", Listen: "127.0.0.1:0", Users: []broker.User{{Name: "etl"}}},
 		"both cert and key":         {DataDir: "x", Listen: "127.0.0.1:0", Users: []broker.User{{Name: "etl", NKey: key}}, TLS: broker.TLS{Cert: "a"}},
+		"the external server's own": {URL: "nats://x:4222", Sync: broker.SyncInterval},
+		"expected always or inter":  {DataDir: "x", Sync: "never"},
 		"nobody can reach":          {DataDir: "x", TLS: broker.TLS{Cert: "a", Key: "b"}},
 		"add cert and key":          {DataDir: "x", Listen: "127.0.0.1:0", Users: []broker.User{{Name: "etl", NKey: key}}, TLS: broker.TLS{CA: "a"}},
 	} {
