@@ -14,13 +14,17 @@ import (
 // atomic batch of the ledger holds all runs they touched.
 const mostAdmitted = 200
 
-// admit takes events of the journal, the given one and those that wait behind it.
+// mostAdmittedPushed bounds them while pushes come.
+const mostAdmittedPushed = 10
+
+// admit takes events of the journal, the given one and those that wait behind it, until
+// there is a push to attend to.
 func (t *term) admit(work context.Context, entry events.Entry) error {
 	for n := 1; ; n++ {
 		if err := t.admitOne(work, entry); err != nil {
 			return err
 		}
-		if n == mostAdmitted {
+		if n >= t.room() || len(t.pushes) > 0 {
 			return nil
 		}
 		select {

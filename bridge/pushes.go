@@ -19,6 +19,9 @@ const mostPushes = 1024
 // whoever forges them gains nothing.
 const mostWakes = 4
 
+// pushedLately is for how long after a push the loop turns fast.
+const pushedLately = time.Second
+
 // pushed is the subject of what Qlik says of a tenant's reloads.
 func (d *Desk) pushed(tenant string) string { return d.subject + "." + tenant + ".pushed" }
 
@@ -47,15 +50,33 @@ func (d *Desk) hear(ctx context.Context, tenant string, out chan<- string) error
 	return subscription.Unsubscribe()
 }
 
-// wake takes in every push that has come: before the journal's backlog, whose
-// length must not matter to them.
-func (t *term) wake() {
+// attend takes in every push and report that has come: before the journal's backlog,
+// whose length must not matter to them.
+func (t *term) attend() {
 	for range mostPushes {
 		select {
 		case reload := <-t.pushes:
-			t.scheduler.Settled(time.Now(), qlik.Reload{ID: reload})
+			t.settled(reload)
+		case report := <-t.reports:
+			t.take(report)
 		default:
 			return
 		}
 	}
+}
+
+// settled takes in a push.
+func (t *term) settled(reload string) {
+	t.pushed = time.Now()
+	t.scheduler.Settled(t.pushed, qlik.Reload{ID: reload})
+}
+
+// room is how many events are admitted before the next write: few for a while after a
+// push, so that neither the look at Qlik that it asks for nor the outcome behind it
+// waits for a large one.
+func (t *term) room() int {
+	if time.Since(t.pushed) < pushedLately {
+		return mostAdmittedPushed
+	}
+	return mostAdmitted
 }

@@ -22,6 +22,7 @@ type term struct {
 	reports   chan Report
 	orders    chan request
 	pushes    chan string   // ids of reloads that Qlik says are over
+	pushed    time.Time     // when the last of them came
 	obeyed    []func(error) // answers that wait until the change is written
 	flying    int           // commands under way
 	calls     sync.WaitGroup
@@ -41,7 +42,7 @@ func (t *term) loop(ctx, work context.Context) error {
 	for {
 		var commands []Command
 		var again time.Time
-		t.wake()
+		t.attend()
 		if done != nil {
 			commands, again = t.decide()
 		}
@@ -68,7 +69,7 @@ func (t *term) loop(ctx, work context.Context) error {
 		case asked := <-t.orders:
 			t.obey(asked)
 		case reload := <-t.pushes:
-			t.scheduler.Settled(time.Now(), qlik.Reload{ID: reload})
+			t.settled(reload)
 		case <-sweep.C:
 			t.sweep(work)
 		case <-timer.C:
