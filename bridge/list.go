@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/qlikgateway/gateway/events"
 )
 
 // recent reads the tenant's runs that ended after a time: their calls still count
@@ -55,9 +57,10 @@ type RunQuery struct {
 	Tenant string
 	Rule   string
 	State  RunState
-	App    string // of the current step; an Index knows it, a Ledger does not look at it
-	Before string // only runs with a smaller id, to page on
-	Limit  int    // 1 to 1000; default 100
+	Reason events.Reason // why it ended badly, or is held; an Index knows it, a Ledger does not look at it
+	App    string        // of the current step; an Index knows it, a Ledger does not look at it
+	Before string        // only runs with a smaller id, to page on
+	Limit  int           // 1 to 1000; default 100
 }
 
 // Runs returns the runs a query chooses, the newest first.

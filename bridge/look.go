@@ -41,6 +41,7 @@ func (x *Index) List(q RunQuery) []Summary {
 func (q RunQuery) chooses(s *Summary) bool {
 	return (q.State == "" || s.State == q.State) &&
 		(q.Tenant == "" || s.Tenant == q.Tenant) &&
+		(q.Reason == "" || s.Reason == q.Reason) &&
 		(q.Rule == "" || s.Rule == q.Rule) &&
 		(q.App == "" || s.App == q.App)
 }

@@ -11,6 +11,7 @@ import (
 	"html/template"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -186,7 +187,7 @@ func (c *Console) listRuns(g *gin.Context) {
 func runQuery(c *gin.Context) (bridge.RunQuery, error) {
 	query := bridge.RunQuery{
 		Tenant: c.Query("tenant"), Rule: c.Query("rule"), App: c.Query("app"), Before: c.Query("before"),
-		State: bridge.RunState(c.Query("state")), Limit: 100,
+		State: bridge.RunState(c.Query("state")), Reason: events.Reason(c.Query("reason")), Limit: 100,
 	}
 	var err error
 	if query.Limit, err = limitOf(c, query.Limit, 1000); err != nil {
@@ -194,6 +195,9 @@ func runQuery(c *gin.Context) (bridge.RunQuery, error) {
 	}
 	if query.State != "" && !query.State.Known() {
 		return query, errors.New("state: expected gathering, ready, running, held, succeeded, failed, canceled or expired")
+	}
+	if query.Reason != "" && !slices.Contains(events.Reasons(), query.Reason) {
+		return query, errors.New("reason: expected one of the list in docs/events.md, such as reload_failed")
 	}
 	return query, nil
 }

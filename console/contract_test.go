@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/getkin/kin-openapi/routers/legacy"
 
 	"github.com/qlikgateway/gateway/bridge"
+	"github.com/qlikgateway/gateway/events"
 )
 
 // A contract holds requests and answers against the document.
@@ -78,6 +80,8 @@ func askings(id, open string) []asking {
 		{"POST", "/api/v1/runs/" + open + "/retry", "{}", 409}, // it is still open
 		{"POST", "/api/v1/runs/none/retry", "{}", 404},
 		{"GET", "/api/v1/runs?limit=many", "", 400},
+		{"GET", "/api/v1/runs?reason=reload_failed", "", 200},
+		{"GET", "/api/v1/runs?reason=odd", "", 400},
 		{"GET", "/api/v1/dead?limit=0", "", 400},
 		{"POST", "/api/v1/runs/" + open + "/resolve", `{"as": "odd"}`, 400},
 		{"POST", "/api/v1/runs/" + open + "/resolve", `{"as": "retry", "ap": "typo"}`, 400},
@@ -172,4 +176,19 @@ func (c contract) beyond(ask asking) bool {
 		return true
 	}
 	return false
+}
+
+// TestReasonsOfTheDocumentAreThoseOfEvents holds the two closed lists together.
+func TestReasonsOfTheDocumentAreThoseOfEvents(t *testing.T) {
+	t.Parallel()
+	var listed []events.Reason
+	for _, reason := range document(t).Components.Schemas["Reason"].Value.Enum {
+		listed = append(listed, events.Reason(reason.(string)))
+	}
+	known := events.Reasons()
+	slices.Sort(known)
+	slices.Sort(listed)
+	if !slices.Equal(known, listed) {
+		t.Errorf("%v, expected %v", listed, known)
+	}
 }

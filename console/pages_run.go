@@ -86,7 +86,7 @@ func (c *Console) showRunPage(g *gin.Context, asked string, refused bool) {
 	view.Line = timeline(setup, run, view.Causes, view.Told)
 	view.Chart = spansChart(spans(run, now))
 	for _, step := range view.Run.Steps {
-		shown := stepView{Step: step, AppName: setup.app(step.App)}
+		shown := stepView{Step: step, AppName: appIn(setup, run, step.App)}
 		if step.App != "" && view.Qlik != "" {
 			shown.Link = view.Qlik + "/sense/app/" + step.App
 		}

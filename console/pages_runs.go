@@ -9,6 +9,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/qlikgateway/gateway/bridge"
+	"github.com/qlikgateway/gateway/events"
 )
 
 // runsOnPage is how many runs one page lists.
@@ -57,6 +58,7 @@ type runsView struct {
 	Tenants  []string
 	Rules    []string
 	Apps     []choice
+	Reasons  []events.Reason
 }
 
 // A choice is one value of a filter, and what it is called.
@@ -78,7 +80,7 @@ func (c *Console) runsPage(g *gin.Context) {
 	query.Limit = runsOnPage
 	setup := c.Setup()
 	view := runsView{
-		Loaded: c.index.Loaded(), Query: query, Filtered: query.Tenant+query.Rule+query.App+string(query.State) != "",
+		Loaded: c.index.Loaded(), Query: query, Filtered: query.Tenant+query.Rule+query.App+string(query.State)+string(query.Reason) != "", Reasons: events.Reasons(),
 		Runs: rows(setup, time.Now(), c.index.List(query)), States: c.stateTabs(query),
 	}
 	if len(view.Runs) == runsOnPage {
@@ -129,7 +131,7 @@ func (c *Console) stateTabs(query bridge.RunQuery) []stateTab {
 func runsLink(q bridge.RunQuery) string {
 	values := url.Values{}
 	for name, value := range map[string]string{
-		"tenant": q.Tenant, "rule": q.Rule, "app": q.App, "state": string(q.State), "before": q.Before,
+		"tenant": q.Tenant, "rule": q.Rule, "app": q.App, "state": string(q.State), "reason": string(q.Reason), "before": q.Before,
 	} {
 		if value != "" {
 			values.Set(name, value)

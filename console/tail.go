@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -33,6 +34,15 @@ type Told struct {
 
 // Short returns the type without what all of them begin with.
 func (t Told) Short() string { return strings.TrimPrefix(t.Type, events.TypePrefix) }
+
+// About says what an outcome that no run is behind is about.
+func (t Told) About() string {
+	var told struct{ Data events.AuditData }
+	if t.Type == events.TypeAuditRecorded && json.Unmarshal(t.Event, &told) == nil {
+		return fmt.Sprintf("%s: %s %s, %s", told.Data.By, told.Data.Action, told.Data.Object, told.Data.Outcome)
+	}
+	return cmp.Or(t.Subject, t.Tenant)
+}
 
 // A tail keeps the newest outcomes and tells of new ones. Every listener shares one
 // reader of the stream.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/qlikgateway/gateway/bridge"
+	"github.com/qlikgateway/gateway/bridge/rules"
 	"github.com/qlikgateway/gateway/events"
 )
 
@@ -46,11 +47,22 @@ func timeline(setup *Setup, run *bridge.Run, causes []causeView, told []Told) []
 	return line
 }
 
+// appIn names an app that a run is about; one that the run itself copied has no other
+// name.
+func appIn(setup *Setup, run *bridge.Run, id string) string {
+	for i, step := range run.Plan.Steps {
+		if made := run.Steps[i].Result.AppID; step.Action == rules.Copy && made == id && id != "" {
+			return cmp.Or(setup.Apps[id], "the copy of "+appIn(setup, run, step.Args.App))
+		}
+	}
+	return setup.app(id)
+}
+
 func stepHops(setup *Setup, run *bridge.Run, i int) []Hop {
 	plan, step := run.Plan.Steps[i], &run.Steps[i]
 	what, of := string(plan.Action), plan.Name
-	if plan.Args.App != "" {
-		what, of = what+" "+setup.app(plan.Args.App), of+" of "+setup.app(plan.Args.App)
+	if app := appIn(setup, run, plan.Args.App); app != "" {
+		what, of = what+" "+app, of+" of "+app
 	}
 	var line []Hop
 	for n, attempt := range step.Attempts {

@@ -86,10 +86,51 @@ async function keyboard(page, where) {
   return new URL(page.url()).pathname;
 }
 
+// pauses fills the form as a person does, sees what it did where it matters, and ends
+// the pause again; with and without JavaScript.
+async function pauses(page, where, look) {
+  await page.goto(`${where.console}/tenants`);
+  await page.getByText('Pause work, or hold a breaker open').click();
+  const what = page.getByLabel('What');
+  const rule = (await what.locator('option').allTextContents()).find((text) => text.startsWith('rule '));
+  await what.selectOption({ label: rule });
+  await page.getByLabel('For').selectOption('1h');
+  await page.getByLabel('Why').fill(`month-end close (${look})`);
+  await page.getByRole('button', { name: 'Pause', exact: true }).click();
+  await page.waitForURL(/\/tenants$/);
+  const row = page.locator('tr', { hasText: `month-end close (${look})` });
+  await row.waitFor({ timeout: 5000 });
+  claim((await row.innerText()).includes(rule.replace('rule ', '')), `pauses (${look}): the row does not name ${rule}`);
+  if (shots && look === 'scripted') {
+    await page.screenshot({ path: `${folder}/pauses.png`, fullPage: true });
+    await audit(page, 'pauses');
+  }
+  await page.goto(`${where.console}/`);
+  claim((await page.locator('main').innerText()).includes(`month-end close (${look})`), `pauses (${look}): the overview does not tell`);
+  await page.goto(`${where.console}/tenants`);
+  await row.getByRole('button').click();
+  await page.waitForURL(/\/tenants$/);
+  await row.waitFor({ state: 'detached', timeout: 5000 });
+}
+
+// rules tries a payload on the rules as a person does.
+async function tries(page, where) {
+  await page.goto(`${where.console}/rules`);
+  await page.getByLabel('Source').selectOption('events');
+  await page.getByLabel('Type').fill('com.example.inventory.loaded');
+  await page.locator('textarea').fill('{"batch": "walk"}');
+  await page.getByRole('button', { name: /try/i }).click();
+  await page.waitForLoadState();
+  claim((await page.locator('main').innerText()).includes('matches'), 'a rule tried does not say that it matches');
+}
+
 const where = await start();
 const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu'] });
 try {
   await live(browser, where);
+  await pauses(await open(browser, 'pauses'), where, 'scripted');
+  await pauses(await open(browser, 'pauses without JavaScript', { javaScriptEnabled: false }), where, 'plain');
+  await tries(await open(browser, 'rules'), where);
   const run = await keyboard(await open(browser, 'keyboard'), where);
   const views = { overview: '/', runs: '/runs', run, events: '/events', rules: '/rules', sources: '/sources', tenants: '/tenants', dead: '/dead' };
   for (const [look, settings] of Object.entries({

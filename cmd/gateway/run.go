@@ -39,7 +39,10 @@ func newRunCommand() *cobra.Command {
 			defer watching.Wait()
 			defer stop()
 			dial := console.NewDial(parsed)
-			g := &gateway{cfg: cfg, dial: dial, log: newLog(command.ErrOrStderr(), zerolog.TraceLevel).Hook(dial), limits: bridge.DefaultLimits(), files: newConfigFiles(path)}
+			out := newLog(command.ErrOrStderr(), zerolog.TraceLevel)
+			sampler := newRepeats(out)
+			watching.Go(func() { sampler.run(ctx) })
+			g := &gateway{cfg: cfg, dial: dial, log: out.Hook(dial, sampler), limits: bridge.DefaultLimits(), files: newConfigFiles(path)}
 			defer g.files.stop()
 			spans, err := openTracing(ctx, os.Getenv, g.log)
 			if err != nil {

@@ -26,7 +26,7 @@ func newRunsCommand() *cobra.Command {
 }
 
 func (o *operator) newLs() *cobra.Command {
-	var tenant, rule, state string
+	var tenant, rule, state, reason, app, before string
 	var limit int
 	command := &cobra.Command{
 		Use:     "ls",
@@ -35,7 +35,7 @@ func (o *operator) newLs() *cobra.Command {
 		Args:    cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			query := url.Values{"limit": {strconv.Itoa(limit)}}
-			for name, value := range map[string]string{"tenant": tenant, "rule": rule, "state": state} {
+			for name, value := range map[string]string{"tenant": tenant, "rule": rule, "state": state, "reason": reason, "app": app, "before": before} {
 				if value != "" {
 					query.Set(name, value)
 				}
@@ -51,6 +51,9 @@ func (o *operator) newLs() *cobra.Command {
 	command.Flags().StringVar(&tenant, "tenant", "", "only runs of this tenant")
 	command.Flags().StringVar(&rule, "rule", "", "only runs of this rule")
 	command.Flags().StringVar(&state, "state", "", "only runs in this state")
+	command.Flags().StringVar(&reason, "reason", "", "only runs that ended badly, or are held, for this reason")
+	command.Flags().StringVar(&app, "app", "", "only runs whose current step is about the app of this id")
+	command.Flags().StringVar(&before, "before", "", "only runs older than this one: the next page")
 	command.Flags().IntVar(&limit, "limit", 20, "how many at most")
 	return command
 }
@@ -106,7 +109,11 @@ func printRuns(out io.Writer, list console.RunList) error {
 	for _, run := range list.Data {
 		row(table, run.ID, run.Rule, run.State, strconv.Itoa(run.Causes.Count), ago(run.Opened), took(run.Opened, run.Ended), why(run))
 	}
-	return table.Flush()
+	if err := table.Flush(); err != nil || list.Next == "" {
+		return err
+	}
+	_, err := fmt.Fprintf(out, "older ones: --before %s\n", list.Next)
+	return err
 }
 
 // why says why a run failed, or what its join waits for.
@@ -143,6 +150,13 @@ func printRun(out io.Writer, run console.Run) error {
 	for _, step := range run.Steps {
 		why := strings.TrimSpace(string(step.Reason) + " " + step.Error)
 		row(table, step.Name, step.Action, step.App, step.State, step.ReloadID, step.Status, strconv.Itoa(len(step.Attempts)), why)
+	}
+	if len(run.Timeline) > 0 {
+		row(table)
+		row(table, "WHEN", "WHAT HAPPENED")
+	}
+	for _, hop := range run.Timeline {
+		row(table, hop.At.Local().Format("15:04:05.000"), strings.TrimSpace(hop.Text+"  "+hop.Note))
 	}
 	return table.Flush()
 }
