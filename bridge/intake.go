@@ -4,33 +4,51 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/qlikgateway/gateway/bridge/rules"
 	"github.com/qlikgateway/gateway/events"
 )
 
-// mostAdmitted bounds the events admitted before the next write, so that one
-// atomic batch of the ledger holds all runs they touched.
-const mostAdmitted = 200
+// Events that wait are admitted together, so that the ledger is written once for all
+// that they did to a run.
+const (
+	manyWait    = 256                   // events behind one that are worth to wait for
+	admitFor    = 50 * time.Millisecond // how long before the next write
+	mostTouched = 200                   // runs that they touch: those of one atomic batch of the ledger
 
-// mostAdmittedPushed bounds them while pushes come.
-const mostAdmittedPushed = 10
+	admitForPushed    = 5 * time.Millisecond // while pushes come
+	mostTouchedPushed = 10
+)
 
 // admit takes events of the journal, the given one and those that wait behind it, until
-// there is a push to attend to.
+// there is a report or a push to attend to.
 func (t *term) admit(work context.Context, entry events.Entry) error {
-	for n := 1; ; n++ {
+	runs, within := t.room()
+	began, enough := time.Now(), time.NewTimer(within)
+	defer enough.Stop()
+	for {
 		if err := t.admitOne(work, entry); err != nil {
 			return err
 		}
-		if n >= t.room() || len(t.pushes) > 0 {
+		if t.scheduler.touches() >= runs || len(t.reports)+len(t.pushes) > 0 || time.Since(began) >= within {
 			return nil
 		}
 		select {
 		case entry = <-t.entries:
+			continue
 		default:
+		}
+		if entry.Pending < manyWait {
 			return nil
+		}
+		select {
+		case entry = <-t.entries:
+		case <-enough.C:
+			return nil
+		case <-work.Done():
+			return nil // the loop says why
 		}
 	}
 }
@@ -62,8 +80,8 @@ func (t *term) admitOne(work context.Context, entry events.Entry) error {
 		return nil
 	}
 	view := entry.View()
-	cause := Cause{
-		Sequence: entry.Sequence, ID: entry.Event.ID(), Source: entry.Source, Time: entry.Time, Revision: entry.Revision, Hops: entry.Hops(),
+	cause := Cause{ // what it keeps is no part of the message's own text, which is larger
+		Sequence: entry.Sequence, ID: strings.Clone(entry.Event.ID()), Source: once(entry.Source), Time: entry.Time, Revision: entry.Revision, Hops: entry.Hops(),
 	}
 	if cause.Trace = entry.TraceParent(); t.d.cfg.Trace != nil {
 		cause.Trace, _ = entry.Trace()

@@ -71,12 +71,12 @@ func (t *term) settled(reload string) {
 	t.scheduler.Settled(t.pushed, qlik.Reload{ID: reload})
 }
 
-// room is how many events are admitted before the next write: few for a while after a
-// push, so that neither the look at Qlik that it asks for nor the outcome behind it
-// waits for a large one.
-func (t *term) room() int {
+// room is how many runs are touched, and for how long, before the next write: little for
+// a while after a push, so that neither the look at Qlik that it asks for nor the outcome
+// behind it waits for a large one.
+func (t *term) room() (runs int, within time.Duration) {
 	if time.Since(t.pushed) < pushedLately {
-		return mostAdmittedPushed
+		return mostTouchedPushed, admitForPushed
 	}
-	return mostAdmitted
+	return mostTouched, admitFor
 }

@@ -231,6 +231,9 @@ func (s *Scheduler) Told(id string) bool {
 	return true
 }
 
+// touches returns how many runs changed since Touched was called.
+func (s *Scheduler) touches() int { return len(s.touched) }
+
 func (s *Scheduler) touch(t *task) {
 	if !t.touched {
 		t.touched = true

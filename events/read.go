@@ -9,7 +9,7 @@ import (
 
 const (
 	// readAhead is how many events a reader asks for before it has handed them on.
-	readAhead = 256
+	readAhead = 1024
 
 	// How long a reader waits before it tries again after an error.
 	shortestWait = 50 * time.Millisecond

@@ -22,6 +22,7 @@ type bench struct {
 	burst, drain, recovery int
 	out, profiles          string
 	unmatched              bool
+	memory                 int
 	report                 benchReport
 }
 
@@ -35,6 +36,7 @@ type benchReport struct {
 	Burst    *burstReport        `json:"burst,omitempty"`
 	Drain    *drainReport        `json:"drain,omitempty"`
 	Recovery *recoveryReport     `json:"recover,omitempty"`
+	Memory   *memoryReport       `json:"memory,omitempty"`
 	rounds   map[string][]pairOf // by target
 }
 
@@ -53,7 +55,8 @@ publishes without fsync, beside a gateway with broker.sync: interval. Each is a 
 Load is open-loop: a request that waits for a connection counts from when it was due.`,
 		Example: `  gateway bench --rounds 5 --out bench.json
   gateway bench --burst 600
-  gateway bench --recover 100000
+  gateway bench --recover 1000000
+  gateway bench --memory 100000
   gateway bench --url https://gateway.example.com/hooks/jobs -H "Authorization: Bearer $SECRET" --rate 50`,
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
@@ -74,9 +77,10 @@ Load is open-loop: a request that waits for a connection counts from when it was
 	flags.IntVar(&b.recovery, "recover", 0, "instead: kill -9 with so many events on the journal; how long to the next command")
 	flags.BoolVar(&b.unmatched, "unmatched", false, "deliveries match no rule: they are kept, and nothing is begun")
 	flags.StringVar(&b.profiles, "profiles", "", "folder for CPU profiles of each target under each load, which `go tool pprof` shows")
+	flags.IntVar(&b.memory, "memory", 0, "instead: memory when idle and for so many waiting events and runs; how long a start takes")
 	flags.StringVar(&b.out, "out", "", "file for the figures as JSON")
-	command.MarkFlagsMutuallyExclusive("url", "burst", "drain", "recover")
-	command.AddCommand(newFloorCommand())
+	command.MarkFlagsMutuallyExclusive("url", "burst", "drain", "recover", "memory")
+	command.AddCommand(newFloorCommand(), newFillCommand(), newBareCommand())
 	return command
 }
 
@@ -89,6 +93,8 @@ func (b *bench) run(ctx context.Context, out io.Writer) (err error) {
 		b.report.Drain, err = b.putDrain(ctx)
 	case b.recovery > 0:
 		b.report.Recovery, err = b.putRecovery(ctx)
+	case b.memory > 0:
+		b.report.Memory, err = b.putMemory(ctx)
 	default:
 		err = b.compare(ctx)
 	}
@@ -128,7 +134,10 @@ func (r benchReport) text() string {
 		fmt.Fprintf(&text, "%d apps under %s: last call after %.2f s, ideal %.2f s\n", r.Drain.Apps, r.Drain.Quota, r.Drain.Seconds, r.Drain.Ideal)
 	}
 	if r.Recovery != nil {
-		fmt.Fprintf(&text, "kill -9 with %d events on the journal: up after %.2f s, next command after %.2f s\n", r.Recovery.Events, r.Recovery.Up, r.Recovery.Command)
+		text.WriteString(r.Recovery.text())
+	}
+	if r.Memory != nil {
+		text.WriteString(r.Memory.text())
 	}
 	return text.String()
 }

@@ -114,6 +114,12 @@ func cpuOf(ctx context.Context, metrics string) (float64, error) {
 	if metrics == "" {
 		return 0, nil
 	}
+	return metricOf(ctx, metrics, "process_cpu_seconds_total")
+}
+
+// metricOf asks a process for a metric, summed over the labels that name does not give;
+// 0 when it has none.
+func metricOf(ctx context.Context, metrics, name string) (float64, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, metrics, nil)
 	if err != nil {
 		return 0, fmt.Errorf("read metrics: %w", err)
@@ -123,10 +129,17 @@ func cpuOf(ctx context.Context, metrics string) (float64, error) {
 		return 0, fmt.Errorf("read metrics: %w", err)
 	}
 	defer func() { _ = response.Body.Close() }()
+	var sum float64
 	for lines := bufio.NewScanner(response.Body); lines.Scan(); {
-		if text, ok := strings.CutPrefix(lines.Text(), "process_cpu_seconds_total "); ok {
-			return strconv.ParseFloat(text, 64)
+		rest, ok := strings.CutPrefix(lines.Text(), name)
+		if !ok || rest == "" || !strings.ContainsRune(" {,", rune(rest[0])) {
+			continue
 		}
+		value, err := strconv.ParseFloat(rest[strings.LastIndexByte(rest, ' ')+1:], 64)
+		if err != nil {
+			return 0, fmt.Errorf("read metric %s: %w", name, err)
+		}
+		sum += value
 	}
-	return 0, fmt.Errorf("%s has no process_cpu_seconds_total", metrics)
+	return sum, nil
 }

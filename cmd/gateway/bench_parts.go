@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"time"
@@ -36,6 +35,9 @@ func (b *bench) putBurst(ctx context.Context) (*burstReport, error) {
 	if err := s.triggers(ctx, b.burst, apps); err != nil {
 		return nil, err
 	}
+	if err := s.admitted(ctx, b.burst); err != nil {
+		return nil, err
+	}
 	calls, err := s.settled(ctx)
 	return &burstReport{b.burst, apps, calls, time.Since(began).Seconds()}, err
 }
@@ -48,6 +50,14 @@ func (s *stage) triggers(ctx context.Context, n, apps int) error {
 		senders.Go(func() error { return s.trigger(ctx, i%apps) })
 	}
 	return senders.Wait()
+}
+
+// admitted waits until so many events are part of a run.
+func (s *stage) admitted(ctx context.Context, events int) error {
+	return untilEvery(ctx, 20*time.Millisecond, func() (bool, error) {
+		now, err := metricOf(ctx, "http://"+s.up.Console+"/metrics", "qlik_gateway_admitted_events_total")
+		return int(now) >= events, err
+	})
 }
 
 // settled waits until no run is open, and returns how many reloads there were.
@@ -107,50 +117,4 @@ func (b *bench) putDrain(ctx context.Context) (*drainReport, error) {
 	}
 	ideal := time.Duration((b.drain-1)/drainCalls) * drainWindow
 	return &drainReport{b.drain, quota, calls[len(calls)-1].Sub(calls[0]).Seconds(), ideal.Seconds()}, nil
-}
-
-// A recoveryReport says how soon a killed gateway works again.
-type recoveryReport struct {
-	Events  int     `json:"events"`
-	Up      float64 `json:"up_seconds"`      // from its start until it takes events
-	Command float64 `json:"command_seconds"` // until what came first is called at Qlik
-}
-
-// putRecovery fills the journal, kills the gateway and triggers the second app once it
-// is up again.
-func (b *bench) putRecovery(ctx context.Context) (*recoveryReport, error) {
-	ctx, cancel := context.WithTimeout(ctx, benchPatience)
-	defer cancel()
-	s, err := newStage(ctx, 2, broker.SyncAlways)
-	if err != nil {
-		return nil, err
-	}
-	defer s.close()
-	body := fmt.Appendf(nil, `{"app": "0", "pad": "%s"}`, bytes.Repeat([]byte("x"), 100))
-	sent := 0
-	for sent < b.recovery {
-		done, err := (load{connections: 256, lasts: time.Second}).put(ctx, s.target(body))
-		if err != nil {
-			return nil, err
-		}
-		sent += done.Answered
-	}
-	end(s.gateway)
-	before, err := s.reloads(ctx)
-	if err != nil {
-		return nil, err
-	}
-	began := time.Now()
-	if err := s.start(); err != nil {
-		return nil, err
-	}
-	up := time.Since(began)
-	if err := s.trigger(ctx, 1); err != nil {
-		return nil, err
-	}
-	err = until(ctx, func() (bool, error) {
-		now, err := s.reloads(ctx)
-		return len(now) > len(before), err
-	})
-	return &recoveryReport{sent, up.Seconds(), time.Since(began).Seconds()}, err
 }

@@ -32,8 +32,8 @@ type stage struct {
 }
 
 // newStage starts a tenant with so many apps, and writes a configuration with a rule
-// for each; sync says when its broker syncs.
-func newStage(ctx context.Context, apps int, sync string) (_ *stage, err error) {
+// for each, which has the given keys besides; sync says when its broker syncs.
+func newStage(ctx context.Context, apps int, sync string, keys ...string) (_ *stage, err error) {
 	folder, err := os.MkdirTemp("", "gateway-bench-")
 	if err != nil {
 		return nil, fmt.Errorf("make folder: %w", err)
@@ -60,10 +60,10 @@ func newStage(ctx context.Context, apps int, sync string) (_ *stage, err error) 
 			return nil, fmt.Errorf("make app: %w", err)
 		}
 		s.apps = append(s.apps, app.ID)
-		fmt.Fprintf(&rules, "  - {name: app-%d, on: bench, when: 'data.app == \"%d\"', app: \"%s\", do: [reload]}\n", n, n, app.ID)
+		fmt.Fprintf(&rules, "  - {name: app-%d, on: bench, when: 'data.app == \"%d\"', app: \"%s\", do: [reload]%s}\n", n, n, app.ID, strings.Join(append([]string{""}, keys...), ", "))
 	}
 	text := fmt.Sprintf(`
-http: {addr: "127.0.0.1:0", rate: 1000000/1s}
+http: {addr: "127.0.0.1:0", rate: 1000000000/1s}
 console: {addr: "127.0.0.1:0"}
 broker: {data_dir: "%s", sync: %s}
 tenants: {bench: {url: "%s", dialect: openapi, api_key: "%s"}}
@@ -174,7 +174,12 @@ func getJSON(ctx context.Context, url string, into any) error {
 
 // until asks again until a thing holds.
 func until(ctx context.Context, holds func() (bool, error)) error {
-	tick := time.NewTicker(2 * time.Millisecond)
+	return untilEvery(ctx, 2*time.Millisecond, holds)
+}
+
+// untilEvery asks again every so often until a thing holds.
+func untilEvery(ctx context.Context, every time.Duration, holds func() (bool, error)) error {
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
 		if done, err := holds(); done || err != nil {

@@ -44,6 +44,19 @@ func TestBurstOfTriggersIsTwoReloadsForEachApp(t *testing.T) {
 	}
 }
 
+func TestKilledGatewayTakesUpEveryEventItHadNotRead(t *testing.T) {
+	t.Parallel()
+	out := filepath.Join(t.TempDir(), "bench.json")
+	start(t, "bench", "--recover", "500", "--out", out).line("kill -9 with 500 events of which none was read")
+	var report benchReport
+	if err := json.Unmarshal(read(t, out), &report); err != nil {
+		t.Fatal(err)
+	}
+	if got := report.Recovery; got.Bare == 0 || got.Command <= 0 || got.Admitted <= got.Up || got.Runs < waitingApps || got.RSS < got.Heap {
+		t.Errorf("%+v", got)
+	}
+}
+
 // A server that stalls must not make the load wait for it: requests that could not be
 // sent meanwhile count from when they were due.
 func TestLatencyCountsFromWhenARequestWasDue(t *testing.T) {
