@@ -88,6 +88,9 @@ func SetAttribute(event *cloudevents.Event, name, value string) error {
 		event.SetID(value)
 	case "source":
 		event.SetSource(value)
+		if value != "" && event.Source() == "" {
+			return errors.New("attribute source: expected a URI reference, such as /sales/loads")
+		}
 	case "type":
 		event.SetType(value)
 	case "subject":

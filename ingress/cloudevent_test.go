@@ -128,6 +128,7 @@ func TestWrongCloudEventsAreRefusedWithWhatIsWrong(t *testing.T) {
 		{"two versions", "{}", append(binary(), "Ce-Specversion: 1.0"), "more than once"},
 		{"a header named data", "{}", append(binary(), "Ce-Data: x"), "named data"},
 		{"binary 0.3", "{}", []string{"Ce-Specversion: 0.3", "Ce-Id: 1", "Ce-Source: /a", "Ce-Type: t"}, "send CloudEvents 1.0"},
+		{"a source that is no address", event(`,"source":"/a%zz"`), []string{structured}, "attribute source: expected a URI reference"},
 		{"binary without a source", "{}", []string{"Ce-Specversion: 1.0", "Ce-Id: 1", "Ce-Type: t"}, "source: REQUIRED"},
 		{"binary of a type that is none", "{}", []string{"Content-Type: ;;", "Ce-Specversion: 1.0", "Ce-Id: 1", "Ce-Source: /a", "Ce-Type: t"}, "datacontenttype"},
 	} {

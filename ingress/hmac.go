@@ -218,7 +218,11 @@ func (p hmacProof) signatures(header string) ([][]byte, error) {
 		}
 	}
 	if len(all) == 0 {
-		return nil, fmt.Errorf("header %s: expected %q followed by an %s in %s", p.Header, p.Prefix, p.algorithm(), p.Encoding)
+		before := ""
+		if p.Prefix != "" {
+			before = fmt.Sprintf("%q followed by ", p.Prefix)
+		}
+		return nil, fmt.Errorf("header %s: expected %san %s in %s, and nothing else", p.Header, before, p.algorithm(), p.Encoding)
 	}
 	return all, nil
 }

@@ -62,7 +62,7 @@ type Verdict struct {
 	Of        []string // templates; none = the sender's events are no ends of jobs, and have no outcome
 	Succeeded []string
 	Failed    []string
-	Optional  bool // a body without the value has no outcome, so that rules without `when` match it
+	Optional  bool // a body without the key has no outcome, so that rules without `when` match it
 }
 
 // A reading is a preset with its templates parsed.
@@ -103,11 +103,14 @@ func (p Preset) reading() (*reading, error) {
 
 // first fills the first alternative of a field that is complete.
 func (r *reading) first(field string, h http.Header, body any) string {
-	var escape func(string) string
-	if field == "source" {
-		escape = url.PathEscape
-	}
 	for _, t := range r.fields[field] {
+		var escape func(string) string
+		switch {
+		case field == "source":
+			escape = url.PathEscape
+		case field == "id" && len(t) > 1:
+			escape = part
+		}
 		if text, ok := t.fill(h, body, escape); ok {
 			return text
 		}
@@ -118,18 +121,19 @@ func (r *reading) first(field string, h http.Header, body any) string {
 // facts are what rules get to see of the body in words of our own.
 func (r *reading) facts(h http.Header, body any) rules.Facts {
 	return rules.Facts{
-		Outcome: r.outcome(r.first("outcome", h, body)),
+		Outcome: r.outcome(r.first("outcome", h, body), r.mentioned(body)),
 		Job:     r.first("job", h, body),
 		JobID:   r.first("job_id", h, body),
 		RunID:   r.first("run_id", h, body),
 	}
 }
 
-// outcome says what a value of the sender's means.
-func (r *reading) outcome(value string) string {
+// outcome says what a value of the sender's means; mentioned tells none from one that
+// was left empty.
+func (r *reading) outcome(value string, mentioned bool) string {
 	is := func(word string) bool { return strings.EqualFold(word, value) }
 	switch verdict := r.Outcome; {
-	case len(verdict.Of) == 0, value == "" && verdict.Optional:
+	case len(verdict.Of) == 0, value == "" && verdict.Optional && !mentioned:
 		return ""
 	case slices.ContainsFunc(verdict.Succeeded, is):
 		return rules.OutcomeSucceeded
@@ -150,7 +154,7 @@ func (r *reading) moment(h http.Header, body any, arrived time.Time) time.Time {
 // decodeBody reads one JSON value with its numbers as they are written, so that
 // no digit of an id is lost.
 func decodeBody(body []byte) (any, error) {
-	dec := json.NewDecoder(bytes.NewReader(body))
+	dec := json.NewDecoder(bytes.NewReader(unmarked(body)))
 	dec.UseNumber()
 	var value any
 	if err := dec.Decode(&value); err != nil {

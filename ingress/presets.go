@@ -24,21 +24,6 @@ func LookupPreset(name string) (Preset, bool) {
 	return all[i], true
 }
 
-// written is the verdict for bodies that people write themselves.
-func written() Verdict {
-	return Verdict{
-		Of:        []string{"{body.outcome}", "{body.status}", "{body.state}"},
-		Succeeded: []string{"succeeded", "success", "successful", "complete", "completed", "ok", "true"},
-		Failed:    []string{"failed", "failure", "fail", "error", "errored", "aborted", "canceled", "cancelled", "false"},
-		Optional:  true,
-	}
-}
-
-// writtenID tells deliveries of such bodies apart.
-func writtenID() []string {
-	return []string{"{header.Webhook-Id}", "{header.Idempotency-Key}", "{body.job_id}/{body.run_id}/{body.outcome}", "{body.job}/{body.run_id}/{body.outcome}", "{body.run_id}/{body.outcome}"}
-}
-
 // openPresets are standards, and what any program can send.
 func openPresets() []Preset {
 	return []Preset{

@@ -67,7 +67,7 @@ func understoodSamples() map[string]understood {
 			"/blobServices/default/containers/loads/blobs/orders.parquet", "", "", "", false},
 		"aws-sns": {sampleID, "com.amazonaws.sns.Notification", "/aws-sns/arn:aws:sns:eu-west-1:123456789012:loads", "sales loaded", snsTopic, snsTopic, sampleID, false},
 		"aws-eventbridge": {sampleID, "com.amazonaws.events.Glue Job State Change", "/aws-eventbridge/123456789012/eu-west-1/aws.glue",
-			"arn:aws:glue:eu-west-1:123456789012:job/sales", "Glue Job State Change", "", sampleID, false},
+			"arn:aws:glue:eu-west-1:123456789012:job/sales", "Glue Job State Change", "", sampleID, true},
 		"google-pubsub": {sampleNumber, "google.cloud.pubsub.topic.v1.messagePublished", "/google-pubsub/projects%2Fsales%2Fsubscriptions%2Fgateway", "",
 			"", "projects/sales/subscriptions/gateway", sampleNumber, false},
 		"github":            {sampleID, "com.github.workflow_run.completed", "/github/example%2Fmodels", ".github/workflows/sales.yml", "sales nightly", "2823", sampleNumber, true},

@@ -38,6 +38,9 @@ func (s *source) read(m message) ([]events.Arrival, error) {
 	if looksJSON(m.header.Get("Content-Type"), m.body) && tooDeep(m.body) {
 		return nil, refusef(Malformed, "the body nests more than %d arrays and objects in each other", maxDepth)
 	}
+	if attempted(unmarked(m.body)) {
+		m.body = unmarked(m.body)
+	}
 	switch {
 	case s.name == RunsSource:
 		return one(s.request(m))
@@ -129,11 +132,15 @@ func (s *source) understand(m message) (_ []events.Arrival, err error) {
 		}
 	}
 	body, err := decodeBody(m.body)
-	if err != nil && s.reading.AnyBody {
-		return one(s.readAs(m, nil))
-	}
-	if err != nil {
+	switch {
+	case err == nil:
+	case !s.reading.AnyBody, attempted(m.body):
 		return nil, refuse(Malformed, err)
+	default:
+		if fields, read := form(m.header.Get("Content-Type"), m.body); fields != nil {
+			m.body, body = read, fields
+		}
+		return one(s.readAs(m, body))
 	}
 	if items, ok := body.([]any); ok && s.reading.Items {
 		return s.items(m, items)
@@ -191,7 +198,7 @@ func (s *source) readAs(m message, body any) (events.Arrival, error) {
 		"id":      s.reading.first("id", m.header, body),
 		"type":    s.reading.first("type", m.header, body),
 		"source":  s.reading.first("source", m.header, body),
-		"subject": s.reading.first("subject", m.header, body),
+		"subject": fit(s.reading.first("subject", m.header, body)),
 	})
 	event.SetTime(s.reading.moment(m.header, body, m.arrived))
 	a := s.arrival(event, nil)

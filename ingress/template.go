@@ -1,6 +1,8 @@
 package ingress
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,7 +13,9 @@ import (
 )
 
 // A template is text with {body}, {body.path.to.value} and {header.Name} in it:
-// what a signature covers, or how a preset makes an id of a sender's body.
+// what a signature covers, or how a preset makes an id of a sender's body. The last
+// key of a path may be several, as in {body.outcome|status}: the first that has a
+// value is meant. {digest} is a hash of what a JSON body says.
 type template []piece
 
 // A piece of a template is a literal text, the raw body, a value in the JSON
@@ -21,6 +25,7 @@ type piece struct {
 	header string   // name of the header
 	raw    bool     // the body as received
 	path   []string // keys and indexes into the JSON body
+	digest bool     // a hash of the JSON body
 }
 
 // parseTemplate reads a template and says what is wrong with it.
@@ -51,6 +56,9 @@ func parsePiece(name string) (piece, error) {
 	if name == "body" {
 		return piece{raw: true}, nil
 	}
+	if name == "digest" {
+		return piece{digest: true}, nil
+	}
 	if header, ok := strings.CutPrefix(name, "header."); ok && header != "" {
 		return piece{header: header}, nil
 	}
@@ -71,7 +79,9 @@ func (t template) fill(h http.Header, body any, escape func(string) string) (str
 		case p.header != "":
 			value, ok = single(h, p.header)
 		case p.path != nil:
-			value, ok = scalar(dig(body, p.path))
+			value, ok = p.dig(body)
+		case p.digest:
+			value, ok = fingerprint(body)
 		}
 		if !ok {
 			return "", false
@@ -83,6 +93,30 @@ func (t template) fill(h http.Header, body any, escape func(string) string) (str
 	}
 	return out.String(), out.Len() > 0
 }
+
+// dig returns the value at the piece's path: of several last keys, that of the first
+// which has one.
+func (p piece) dig(body any) (string, bool) {
+	last := len(p.path) - 1
+	parent := dig(body, p.path[:last])
+	for key := range strings.SplitSeq(p.path[last], "|") {
+		if value, ok := scalar(dig(parent, []string{key})); ok {
+			return value, true
+		}
+	}
+	return "", false
+}
+
+// fingerprint is the same for two bodies that say the same in JSON.
+func fingerprint(body any) (string, bool) {
+	encoded, err := json.Marshal(body)
+	sum := sha256.Sum256(encoded)
+	return hex.EncodeToString(sum[:8]), err == nil
+}
+
+// part escapes a value that stands between slashes in an id, so that two different
+// lists of values never make one id.
+func part(value string) string { return strings.NewReplacer("%", "%25", "/", "%2F").Replace(value) }
 
 // single returns the value of a header that is there exactly once. A header
 // that comes twice is read differently by different programs, so it counts as
@@ -153,7 +187,7 @@ func parseSigned(text string) (template, error) {
 		if p.raw {
 			bodies++
 		}
-		if p.path != nil {
+		if p.path != nil || p.digest {
 			return nil, errors.New("expected only {body}, {header.Name} and, where there is a timestamp, {timestamp}: a body is not read before it is proven")
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"text/tabwriter"
 
@@ -156,7 +157,8 @@ func sameness(p ingress.Preset) string {
 	}
 	var all []string
 	for _, id := range p.ID {
-		all = append(all, "`"+strings.NewReplacer("{body.", "", "{header.", "", "}", "").Replace(id)+"`")
+		id = regexp.MustCompile(`\{body\.([^}]*\|[^}]*)\}`).ReplaceAllString(id, "($1)") // one of several keys
+		all = append(all, "`"+strings.NewReplacer("{body.", "", "{header.", "", "{digest}", "the body", "}", "", "|", " or ").Replace(id)+"`")
 	}
 	return strings.Join(all, ", else ")
 }
