@@ -39,7 +39,7 @@ func (l Limits) timeout(action rules.Action) time.Duration {
 	return l.Slow
 }
 
-// DefaultLimits returns Qlik's published quotas and the waits of DESIGN.
+// DefaultLimits returns Qlik's published quotas and the waits that go with them.
 func DefaultLimits() Limits {
 	return Limits{
 		Quota: map[qlik.Class]Rate{

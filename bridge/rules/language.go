@@ -24,7 +24,7 @@ type language struct {
 	env *cel.Env
 }
 
-// newLanguage makes the language of DESIGN: the event's attributes, its data,
+// newLanguage makes the language of rules: the event's attributes, its data,
 // what the preset understood, a join's events, and the results of earlier steps.
 func newLanguage() (*language, error) {
 	options := []cel.EnvOption{
