@@ -35,7 +35,7 @@ func TestPushIsToldBeforeTheBacklog(t *testing.T) {
 		r.must(err)
 		r.send(fmt.Sprintf(`{"pushed":%q}`, app.ID))
 	}
-	for started := 0; started < pushes; started++ {
+	for range pushes {
 		r.until("reload.queued")
 	}
 	stop()

@@ -38,7 +38,7 @@ const (
 func (s StepState) Ended() bool { return len(stepMoves[s]) == 0 }
 
 // runMoves is the state machine of runs: every move that may happen.
-var runMoves = map[RunState][]RunState{
+var runMoves = map[RunState][]RunState{ //nolint:gochecknoglobals // a table that nothing changes
 	RunGathering: {RunReady, RunExpired, RunCanceled},
 	RunReady:     {RunRunning, RunFailed, RunExpired, RunCanceled},
 	RunRunning:   {RunSucceeded, RunFailed, RunCanceled, RunExpired, RunHeld},
@@ -46,7 +46,7 @@ var runMoves = map[RunState][]RunState{
 }
 
 // stepMoves is the state machine of steps: every move that may happen.
-var stepMoves = map[StepState][]StepState{
+var stepMoves = map[StepState][]StepState{ //nolint:gochecknoglobals // a table that nothing changes
 	StepWaiting:   {StepCalling, StepFailed, StepCanceled},
 	StepCalling:   {StepSubmitted, StepSucceeded, StepFailed, StepWaiting, StepUnknown},
 	StepSubmitted: {StepSucceeded, StepFailed, StepCanceled, StepWaiting},

@@ -173,7 +173,7 @@ func (cfg Config) replayDead(c *gin.Context) {
 		cfg.deadProblem(c, err)
 		return
 	}
-	deedOf(c).tenant, deedOf(c).note = told.Tenant, string(told.Result)
+	deedOf(c).tenant, deedOf(c).note = told.Tenant, told.Result
 	c.JSON(http.StatusOK, told)
 }
 

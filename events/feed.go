@@ -197,7 +197,7 @@ func (f *Feed) stream(w http.ResponseWriter, r *http.Request, asked wish) (seen 
 			}
 		})
 	}()
-	defer func() { cancel(); <-ended }()
+	defer func() { cancel(); <-ended }() //nolint:errcheck // it was canceled
 	beat := time.NewTicker(feedHeartbeat)
 	defer beat.Stop()
 	for next := asked.from; ; {

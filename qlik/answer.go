@@ -34,7 +34,7 @@ func (c *Client) read(op string, resp *http.Response, out any) error {
 		}
 	}
 	if err := json.Unmarshal(body, out); err != nil {
-		return c.untold(op, fmt.Errorf("read answer of status %d: %w: %v", resp.StatusCode, errUnusable, err), true)
+		return c.untold(op, fmt.Errorf("read answer of status %d: %w: %v", resp.StatusCode, errUnusable, err), true) //nolint:errorlint // the cause is text: its kind says nothing here
 	}
 	return nil
 }

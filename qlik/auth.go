@@ -176,7 +176,7 @@ func (t *tokens) fetch(ctx context.Context) (string, error) {
 		err = errors.New("no access_token")
 	}
 	if err != nil {
-		return "", &Error{Err: fmt.Errorf("get access token: %w: %v", errUnusable, err)}
+		return "", &Error{Err: fmt.Errorf("get access token: %w: %v", errUnusable, err)} //nolint:errorlint // the cause is text: its kind says nothing here
 	}
 	t.keep(g)
 	return g.AccessToken, nil

@@ -66,7 +66,7 @@ func (l load) put(ctx context.Context, to target) (measure, error) {
 				if due.Sub(began) >= l.lasts || ctx.Err() != nil {
 					return
 				}
-				time.Sleep(time.Until(due))
+				time.Sleep(time.Until(due)) //nolint:forbidigo // it sends at a pace
 				if post(ctx, client, to) != nil {
 					failed.Add(1)
 					continue

@@ -84,7 +84,7 @@ func (d *doctor) examineNamed(ctx context.Context, cfg *config, tenant string, c
 	}
 	for _, id := range slices.Sorted(maps.Keys(spaces)) {
 		space, err := client.GetSpace(ctx, id)
-		found := space.Name + " (" + string(space.Type) + ")"
+		found := space.Name + " (" + space.Type + ")"
 		d.judge("tenant "+tenant+", space "+id, found, err, "name a space that is there, and make the gateway's user a member: publishing takes the role facilitator or publisher")
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -48,7 +49,7 @@ triggers, runs, reloads, saved, wait_p50, wait_p99, wait_max, quota_peak (most r
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			err := f.run(command)
-			if wrong, ok := err.(usageError); ok {
+			if wrong, ok := errors.AsType[usageError](err); ok {
 				_, _ = fmt.Fprintln(command.ErrOrStderr(), "gateway:", wrong)
 				return exitCode(exitUsage)
 			}

@@ -116,8 +116,8 @@ func (r forecastResult) tenantTable(t tenantForecast) string {
 	waits := t.waits()
 	rate := t.limits.Quota[qlik.ClassReload]
 	row := func(cells ...any) {
-		fmt.Fprintln(table, strings.TrimSuffix(fmt.Sprintf(strings.Repeat("%v\t", len(cells)), cells...), "\t"))
-	} //nolint:errcheck // into memory
+		_, _ = fmt.Fprintln(table, strings.TrimSuffix(fmt.Sprintf(strings.Repeat("%v\t", len(cells)), cells...), "\t"))
+	}
 	row("  triggers", t.Triggers)
 	row("  runs", fmt.Sprintf("%d (%s)", t.Runs, statesOf(t.States)))
 	row("  reloads", fmt.Sprintf("%d, saved %d", len(t.Reloads), max(0, t.Asked-len(t.Reloads))))

@@ -62,7 +62,7 @@ func (t *tracing) stop() error {
 }
 
 // hopKinds says what kind of span each hop is, and whether it hangs under its run's.
-var hopKinds = map[string]struct {
+var hopKinds = map[string]struct { //nolint:gochecknoglobals // a table that nothing changes
 	kind     trace.SpanKind
 	underRun bool
 }{

@@ -20,7 +20,7 @@ func lockDir(dir string) (*dirLock, error) {
 	}
 	if err := tryLock(file); err != nil {
 		holder, _ := io.ReadAll(io.LimitReader(file, 32))
-		file.Close()
+		_ = file.Close()
 		return nil, fmt.Errorf("broker.data_dir %s is in use by another gateway%s: stop that one, or give this one a data_dir of its own: %w",
 			dir, processOf(string(holder)), err)
 	}

@@ -119,26 +119,25 @@ func (s *Suite) copyApp(ctx context.Context) error {
 }
 
 // exported gives an app's file.
-func (s *Suite) exported(ctx context.Context) (qlik.App, []byte, error) {
+func (s *Suite) exported(ctx context.Context) ([]byte, error) {
 	app, _, err := s.reload(ctx)
 	if err != nil {
-		return app, nil, err
+		return nil, err
 	}
 	path, err := s.client.ExportApp(ctx, app.ID, qlik.AppExport{})
 	if err != nil {
-		return app, nil, err
+		return nil, err
 	}
 	file, err := s.client.Download(ctx, path)
 	if err != nil {
-		return app, nil, err
+		return nil, err
 	}
 	defer func() { _ = file.Close() }()
-	content, err := io.ReadAll(file)
-	return app, content, err
+	return io.ReadAll(file)
 }
 
 func (s *Suite) exportApp(ctx context.Context) error {
-	_, content, err := s.exported(ctx)
+	content, err := s.exported(ctx)
 	if err == nil && len(content) == 0 {
 		err = fmt.Errorf("the file is empty")
 	}
@@ -146,7 +145,7 @@ func (s *Suite) exportApp(ctx context.Context) error {
 }
 
 func (s *Suite) importApp(ctx context.Context) error {
-	_, content, err := s.exported(ctx)
+	content, err := s.exported(ctx)
 	if err != nil {
 		return err
 	}

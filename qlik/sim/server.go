@@ -216,7 +216,7 @@ func Serve(ctx context.Context, l net.Listener, t *Tenant) error {
 	if err != nil {
 		err = server.Close()
 	}
-	<-served
+	<-served //nolint:errcheck // http.ErrServerClosed
 	if err != nil {
 		return fmt.Errorf("stop tenant: %w", err)
 	}
