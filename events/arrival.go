@@ -27,11 +27,12 @@ type Arrival struct {
 	ReplayID string            // set when the event was on the journal before and is to run again
 }
 
-// View returns the event as rules see it.
+// View returns the event as rules see it. Of its data is decoded what they look at.
 func (a Arrival) View() rules.Event {
 	event := a.Event
-	extensions := make(map[string]string, len(event.Extensions()))
-	for name, value := range event.Extensions() {
+	attributes := event.Extensions()
+	extensions := make(map[string]string, len(attributes))
+	for name, value := range attributes {
 		if text, err := types.Format(value); err == nil {
 			extensions[name] = text
 		}
@@ -39,39 +40,65 @@ func (a Arrival) View() rules.Event {
 	return rules.Event{
 		ID: event.ID(), Source: event.Source(), Type: event.Type(), Subject: event.Subject(), Time: event.Time(),
 		GatewaySource: a.Source, Extensions: extensions, Facts: a.Facts,
-		Data: rules.DecodeData(event.DataContentType(), event.Data()),
+		Data: rules.ReadData(event.DataContentType(), event.Data()),
 	}
 }
 
-// message returns what the journal stores but for subject, tenant and rules.
-func (a Arrival) message() (*nats.Msg, error) {
-	msg := nats.NewMsg("")
-	if a.Raw != nil {
-		msg.Header.Set(headerContentType, MediaEvent)
-		msg.Data = a.Raw
-	} else if err := a.binary(msg); err != nil {
-		return nil, err
+// usualHeaders is how many headers a message of the journal has, more or less.
+const usualHeaders = 16
+
+// headers are a message's, their values in one piece of memory.
+type headers struct {
+	of     nats.Header
+	values []string
+}
+
+func (h *headers) set(name, value string) {
+	h.values = append(h.values, value)
+	h.of[name] = h.values[len(h.values)-1 : len(h.values) : len(h.values)]
+}
+
+// message returns what the journal stores for one tenant's rules, or, with the zero
+// Target, among the events that no rule matched.
+func (j *Journal) message(a Arrival, target Target, revision uint64) (*nats.Msg, error) {
+	h := headers{of: make(nats.Header, usualHeaders), values: make([]string, 0, usualHeaders)}
+	msg := &nats.Msg{Subject: j.cfg.InSubject + "." + Token(target.Tenant) + "." + Token(a.Source), Header: h.of, Data: a.Raw}
+	if target.Tenant == "" {
+		msg.Subject = j.cfg.UnmatchedSubject + "." + Token(a.Source)
 	}
-	msg.Header.Set(HeaderSource, a.Source)
+	if a.Raw != nil {
+		h.set(headerContentType, MediaEvent)
+	} else {
+		msg.Data = a.Event.Data()
+		if err := a.binary(h.set); err != nil {
+			return nil, err
+		}
+	}
+	h.set(HeaderSource, a.Source)
 	if a.ReplayID != "" {
-		msg.Header.Set(HeaderReplay, encodeHeader(a.ReplayID))
+		h.set(HeaderReplay, encodeHeader(a.ReplayID))
 	}
 	if a.Facts != (rules.Facts{}) {
 		facts, err := json.Marshal(a.Facts)
 		if err != nil {
 			return nil, fmt.Errorf("encode facts: %w", err)
 		}
-		msg.Header.Set(HeaderFacts, string(facts))
+		h.set(HeaderFacts, string(facts))
 	}
+	if len(target.Rules) > 0 {
+		h.set(HeaderRules, strings.Join(target.Rules, ","))
+	}
+	h.set(HeaderRevision, strconv.FormatUint(revision, 10))
+	h.set(jetstream.MsgIDHeader, digest(target.Tenant, a.Source, a.Event.Source(), a.DedupeID, a.ReplayID))
 	return msg, nil
 }
 
-// binary writes the event in binary mode of the CloudEvents NATS binding.
-func (a Arrival) binary(msg *nats.Msg) error {
+// binary sets the headers of binary mode in the CloudEvents NATS binding.
+func (a Arrival) binary(header func(name, value string)) error {
 	event := a.Event
 	set := func(name, value string) {
 		if value != "" {
-			msg.Header.Set(attributePrefix+name, encodeHeader(value))
+			header(attributePrefix+name, encodeHeader(value))
 		}
 	}
 	set("specversion", event.SpecVersion())
@@ -91,29 +118,9 @@ func (a Arrival) binary(msg *nats.Msg) error {
 		set(name, text)
 	}
 	if event.DataContentType() != "" {
-		msg.Header.Set(headerContentType, event.DataContentType())
+		header(headerContentType, event.DataContentType())
 	}
-	msg.Data = event.Data()
 	return nil
-}
-
-// address returns the message for one tenant's rules, or, with the zero Target,
-// for the events that no rule matched.
-func (j *Journal) address(template *nats.Msg, a Arrival, target Target, revision uint64) *nats.Msg {
-	msg := nats.NewMsg(j.cfg.InSubject + "." + Token(target.Tenant) + "." + Token(a.Source))
-	if target.Tenant == "" {
-		msg.Subject = j.cfg.UnmatchedSubject + "." + Token(a.Source)
-	}
-	for name, values := range template.Header {
-		msg.Header[name] = values
-	}
-	if len(target.Rules) > 0 {
-		msg.Header.Set(HeaderRules, strings.Join(target.Rules, ","))
-	}
-	msg.Header.Set(HeaderRevision, strconv.FormatUint(revision, 10))
-	msg.Header.Set(jetstream.MsgIDHeader, digest(target.Tenant, a.Source, a.Event.Source(), a.DedupeID, a.ReplayID))
-	msg.Data = template.Data
-	return msg
 }
 
 // identified returns the arrival with an id of its own where the sender gave
@@ -127,9 +134,11 @@ func (a Arrival) identified() Arrival {
 
 // digest returns a short text that differs whenever one of the parts does.
 func digest(parts ...string) string {
-	sum := sha256.New()
+	text := make([]byte, 0, 256)
 	for _, part := range parts {
-		fmt.Fprintf(sum, "%d:%s,", len(part), part)
+		text = strconv.AppendInt(text, int64(len(part)), 10)
+		text = append(append(append(text, ':'), part...), ',')
 	}
-	return base64.RawURLEncoding.EncodeToString(sum.Sum(nil)[:18])
+	sum := sha256.Sum256(text)
+	return base64.RawURLEncoding.EncodeToString(sum[:18])
 }

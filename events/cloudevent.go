@@ -12,6 +12,8 @@ import (
 	"unicode/utf8"
 
 	cloudevents "github.com/cloudevents/sdk-go/v2/event"
+
+	"github.com/qlikgateway/gateway/bridge/rules"
 )
 
 // MediaEvent is the content type of one CloudEvent in the JSON event format.
@@ -35,12 +37,12 @@ func DecodeStructured(body []byte) (cloudevents.Event, error) {
 	if !utf8.Valid(body) {
 		return event, errors.New("the event is not UTF-8")
 	}
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(body, &fields); err != nil {
+	fields, err := fieldsOf(body)
+	if err != nil {
 		return event, fmt.Errorf("the event is not a JSON object: %w", err)
 	}
-	var version string
-	if json.Unmarshal(fields["specversion"], &version) != nil || version == "" {
+	version, _ := rules.Text(fields["specversion"])
+	if version == "" {
 		return event, errors.New("attribute specversion is missing or no string")
 	}
 	if err := CheckVersion(version); err != nil {
@@ -52,9 +54,7 @@ func DecodeStructured(body []byte) (cloudevents.Event, error) {
 		}
 		attribute := string(value)
 		if value[0] == '"' {
-			if err := json.Unmarshal(value, &attribute); err != nil {
-				return event, fmt.Errorf("attribute %.40q: %w", name, err)
-			}
+			attribute, _ = rules.Text(value) // it is one: the whole body was read
 		}
 		if err := SetAttribute(&event, name, attribute); err != nil {
 			return event, err
@@ -64,6 +64,22 @@ func DecodeStructured(body []byte) (cloudevents.Event, error) {
 		return event, err
 	}
 	return event, Validate(event)
+}
+
+// fieldsOf splits a JSON object, as encoding/json does. Of a key that comes twice, the
+// last one counts.
+func fieldsOf(body []byte) (map[string]json.RawMessage, error) {
+	all, ok := rules.Fields(body)
+	if !ok {
+		var fields map[string]json.RawMessage
+		err := json.Unmarshal(body, &fields)
+		return fields, err
+	}
+	fields := make(map[string]json.RawMessage, len(all))
+	for _, field := range all {
+		fields[field.Key] = field.Value
+	}
+	return fields, nil
 }
 
 // CheckVersion accepts 1.0 and, as Qlik writes it, 1.0.x.

@@ -16,7 +16,6 @@ import (
 	"time"
 
 	cloudevents "github.com/cloudevents/sdk-go/v2/event"
-	"github.com/nats-io/nats.go"
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 )
 
@@ -126,14 +125,10 @@ func (c *courier) content(event cloudevents.Event, body []byte) (http.Header, []
 	}
 	switch c.to.Mode {
 	case ModeBinary:
-		msg := nats.NewMsg("")
-		if err := (Arrival{Event: event}).binary(msg); err != nil {
+		if err := (Arrival{Event: event}).binary(header.Set); err != nil {
 			return nil, nil, err
 		}
-		for name, values := range msg.Header {
-			header.Set(name, values[0])
-		}
-		body = msg.Data
+		body = event.Data()
 	case ModeDataFactory:
 		var err error
 		if body, err = dataFactoryAnswer(event); err != nil {

@@ -32,9 +32,12 @@ const (
 // section 3.1.3.2, does: space, double quote, percent sign and everything that
 // is not printable ASCII as %XX of its UTF-8.
 func encodeHeader(value string) string {
+	if !strings.ContainsFunc(value, encoded) {
+		return value
+	}
 	var out strings.Builder
 	for i := range len(value) {
-		if c := value[i]; c <= ' ' || c >= 0x7f || c == '"' || c == '%' {
+		if c := value[i]; encoded(rune(c)) {
 			out.Write([]byte{'%', upperHex[c>>4], upperHex[c&15]})
 		} else {
 			out.WriteByte(c)
@@ -42,6 +45,9 @@ func encodeHeader(value string) string {
 	}
 	return out.String()
 }
+
+// encoded reports whether a character cannot stay what it is.
+func encoded(c rune) bool { return c <= ' ' || c >= 0x7f || c == '"' || c == '%' }
 
 // decodeHeader undoes encodeHeader.
 func decodeHeader(value string) (string, error) {

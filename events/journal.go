@@ -54,16 +54,15 @@ type Receipt struct {
 // or ErrTooLarge.
 func (j *Journal) Append(ctx context.Context, a Arrival, targets []Target, revision uint64) (Receipt, error) {
 	a = a.identified()
-	template, err := a.message()
-	if err != nil {
-		return Receipt{}, err
-	}
 	if len(targets) == 0 {
 		targets = []Target{{}}
 	}
 	msgs := make([]*nats.Msg, len(targets))
 	for i, target := range targets {
-		msgs[i] = j.address(template, a, target, revision)
+		var err error
+		if msgs[i], err = j.message(a, target, revision); err != nil {
+			return Receipt{}, err
+		}
 	}
 	receipt, err := j.store(ctx, msgs)
 	return receipt, classify("append event", err)

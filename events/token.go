@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 )
 
 // emptyToken stands for an empty text, which no subject can have as a token.
@@ -21,6 +22,9 @@ func Token(text string) string {
 		return emptyToken
 	case emptyToken:
 		return "=2D"
+	}
+	if !strings.ContainsFunc(text, func(c rune) bool { return c >= utf8.RuneSelf || !plain(byte(c)) }) {
+		return text
 	}
 	var token strings.Builder
 	for i := range len(text) {

@@ -80,6 +80,9 @@ func (in *Ingress) addressOf(r *http.Request) netip.Addr {
 		return netip.Addr{}
 	}
 	address := peer.Addr().Unmap().WithZone("")
+	if !within(in.proxies, address) {
+		return address
+	}
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for i := len(hops) - 1; i >= 0 && within(in.proxies, address); i-- {
 		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))

@@ -94,8 +94,17 @@ func readBinary(h http.Header, body []byte) (cloudevents.Event, error) {
 	return event, events.Validate(event)
 }
 
+// media returns the media type that was declared, without parameters.
+func media(declared string) (string, error) {
+	if declared == "application/json" || declared == events.MediaEvent {
+		return declared, nil
+	}
+	media, _, err := mime.ParseMediaType(declared)
+	return media, err
+}
+
 // isJSON reports whether a declared media type is JSON.
 func isJSON(contentType string) bool {
-	media, _, err := mime.ParseMediaType(contentType)
+	media, err := media(contentType)
 	return err == nil && (strings.HasSuffix(media, "/json") || strings.HasSuffix(media, "+json"))
 }

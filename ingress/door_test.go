@@ -140,7 +140,7 @@ func sources() []ingress.Source {
 	}
 }
 
-func live(t *testing.T, definitions []ingress.Source, revision uint64) ingress.Live {
+func live(t testing.TB, definitions []ingress.Source, revision uint64) ingress.Live {
 	t.Helper()
 	compiled, problems := ingress.Compile(definitions)
 	for _, p := range problems {

@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -60,6 +61,7 @@ type hmacProof struct {
 	size   int
 	signed template
 	keys   [][]byte
+	states []*sync.Pool // of each key, states of its hash
 }
 
 func (c HMAC) proof(secrets []string) (proof, error) {
@@ -101,6 +103,7 @@ func (c HMAC) proof(secrets []string) (proof, error) {
 			return nil, err
 		}
 		p.keys = append(p.keys, key)
+		p.states = append(p.states, &sync.Pool{New: func() any { return hmac.New(p.hash, key) }})
 	}
 	return p, nil
 }
@@ -166,8 +169,8 @@ func (p hmacProof) prove(_ context.Context, e *evidence) error {
 // compare looks for the sum of one of the keys among the signatures, at all of them.
 func (p hmacProof) compare(given [][]byte, e *evidence) error {
 	proven := 0
-	for _, key := range p.keys {
-		want := p.sum(key, e)
+	for i := range p.keys {
+		want := p.sum(i, e)
 		for _, got := range given {
 			if hmac.Equal(want, got) {
 				proven++
@@ -249,8 +252,11 @@ func (p hmacProof) encode(sum []byte) string {
 	return hex.EncodeToString(sum)
 }
 
-func (p hmacProof) sum(key []byte, e *evidence) []byte {
-	mac := hmac.New(p.hash, key)
+// sum signs with one of the keys.
+func (p hmacProof) sum(key int, e *evidence) []byte {
+	mac := p.states[key].Get().(hash.Hash)
+	defer p.states[key].Put(mac)
+	mac.Reset()
 	p.write(mac, e)
 	return mac.Sum(nil)
 }

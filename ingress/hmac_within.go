@@ -47,6 +47,6 @@ func (p hmacProof) sign(e *evidence) error {
 		before = p.within() + strconv.FormatInt(e.now.Unix(), 10) + p.Separator
 		e.header.Set(p.Header, before)
 	}
-	e.header.Set(p.Header, before+p.Prefix+p.encode(p.sum(p.keys[0], e)))
+	e.header.Set(p.Header, before+p.Prefix+p.encode(p.sum(0, e)))
 	return nil
 }

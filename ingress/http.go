@@ -1,6 +1,7 @@
 package ingress
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -24,6 +25,10 @@ const (
 	IdleTimeout       = 60 * time.Second
 	MaxHeaderBytes    = 32 << 10
 )
+
+// bodyAhead is how much room a body gets by what was announced: what was sent alone
+// gives it more.
+const bodyAhead = 8 << 10
 
 // NewServer returns an HTTP server for a handler that faces the open Internet, with
 // this package's limits set. Its address is the caller's to set; its errors are
@@ -143,7 +148,9 @@ func (in *Ingress) receive(c *gin.Context, s *source, body io.ReadCloser) (messa
 	if r.ContentLength > in.config.MaxBody {
 		return m, in.tooLarge()
 	}
-	read, err := io.ReadAll(http.MaxBytesReader(c.Writer, body, in.config.MaxBody))
+	var read bytes.Buffer
+	read.Grow(int(min(max(r.ContentLength, 0), bodyAhead)) + bytes.MinRead)
+	_, err := read.ReadFrom(http.MaxBytesReader(c.Writer, body, in.config.MaxBody))
 	switch {
 	case errors.Is(err, errBusy):
 		return m, refuse(Busy, err)
@@ -152,7 +159,8 @@ func (in *Ingress) receive(c *gin.Context, s *source, body io.ReadCloser) (messa
 	case err != nil:
 		return m, &refusal{result: Slow, err: fmt.Errorf("read body: %w", err), detail: "the body did not come whole and in time: send it again"}
 	}
-	m.body, shown.body = read, read
+	m.body = read.Bytes()
+	shown.body = m.body
 	if err := s.proof.prove(r.Context(), shown); err != nil {
 		return m, s.unproven(err)
 	}
@@ -161,7 +169,10 @@ func (in *Ingress) receive(c *gin.Context, s *source, body io.ReadCloser) (messa
 
 // evidenceOf returns what a request shows of its sender but for the body.
 func (in *Ingress) evidenceOf(r *http.Request, now time.Time) *evidence {
-	e := &evidence{header: r.Header, query: r.URL.Query(), address: in.addressOf(r), now: now, outside: in.outside}
+	e := &evidence{header: r.Header, address: in.addressOf(r), now: now, outside: in.outside}
+	if r.URL.RawQuery != "" {
+		e.query = r.URL.Query()
+	}
 	if r.TLS != nil {
 		e.certificates = r.TLS.PeerCertificates
 	}

@@ -1,6 +1,7 @@
 package ingress
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math"
@@ -21,23 +22,38 @@ const (
 // tooDeep reports whether JSON is nested deeper than anything honest is. It looks
 // at brackets outside strings only, and so needs no memory.
 func tooDeep(body []byte) bool {
-	depth, quoted := 0, false
+	depth := 0
 	for i := 0; i < len(body); i++ {
-		switch c := body[i]; {
-		case quoted && c == '\\':
-			i++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '[' || c == '{':
+		switch body[i] {
+		case '"':
+			i += quoted(body[i+1:])
+		case '[', '{':
 			if depth++; depth > maxDepth {
 				return true
 			}
-		case c == ']' || c == '}':
+		case ']', '}':
 			depth--
 		}
 	}
 	return false
+}
+
+// quoted returns how long a string is whose first quote was read, with its last.
+func quoted(rest []byte) int {
+	for from := 0; ; {
+		end := bytes.IndexByte(rest[from:], '"')
+		if end < 0 {
+			return len(rest)
+		}
+		end += from
+		escapes := 0
+		for escapes < end && rest[end-1-escapes] == '\\' {
+			escapes++
+		}
+		if from = end + 1; escapes%2 == 0 {
+			return from
+		}
+	}
 }
 
 // looksJSON reports whether a body is JSON, as far as anybody would read it as such.

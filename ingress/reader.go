@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
-	"mime"
 	"net/http"
 	"slices"
 	"strings"
@@ -13,6 +12,7 @@ import (
 
 	cloudevents "github.com/cloudevents/sdk-go/v2/event"
 
+	"github.com/qlikgateway/gateway/bridge/rules"
 	"github.com/qlikgateway/gateway/events"
 )
 
@@ -34,7 +34,7 @@ type message struct {
 
 // read makes events of a proven message. What cannot be read is a *refusal.
 func (s *source) read(m message) ([]events.Arrival, error) {
-	media, _, _ := mime.ParseMediaType(m.header.Get("Content-Type"))
+	media, _ := media(m.header.Get("Content-Type"))
 	if looksJSON(m.header.Get("Content-Type"), m.body) && tooDeep(m.body) {
 		return nil, refusef(Malformed, "the body nests more than %d arrays and objects in each other", maxDepth)
 	}
@@ -80,7 +80,7 @@ func (s *source) arrival(event cloudevents.Event, raw []byte) events.Arrival {
 
 // batched reports whether the message is a batch of CloudEvents, which only HTTP has.
 func (s *source) batched(m message) bool {
-	media, _, _ := mime.ParseMediaType(m.header.Get("Content-Type"))
+	media, _ := media(m.header.Get("Content-Type"))
 	return media == mediaBatch && m.subject == "" && (s.reading == nil || s.takesEvents(media, m.header))
 }
 
@@ -225,7 +225,7 @@ func (s *source) plain(m message) (events.Arrival, error) {
 // mediaType returns what a body is: what was declared, unless it is JSON under
 // another name, as SNS and curl send it. Declared JSON that is none is an error.
 func mediaType(declared string, body []byte) (string, error) {
-	valid, saysJSON := json.Valid(body), isJSON(declared)
+	valid, saysJSON := rules.Valid(body), isJSON(declared)
 	switch {
 	case valid && !saysJSON:
 		return "application/json", nil
@@ -233,7 +233,7 @@ func mediaType(declared string, body []byte) (string, error) {
 		_, err := decodeBody(body)
 		return "", err
 	}
-	if _, _, err := mime.ParseMediaType(declared); err != nil {
+	if _, err := media(declared); err != nil {
 		return "application/octet-stream", nil
 	}
 	return declared, nil
