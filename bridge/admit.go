@@ -47,6 +47,7 @@ func (s *Scheduler) Admit(now time.Time, cause Cause, plan rules.Plan) (id strin
 	t.run.Hops = max(t.run.Hops, cause.Hops)
 	t.run.Newest, t.run.Revision = cause.Time, cause.Revision
 	s.touch(t)
+	s.wonder(t.run, now)
 	if cause.Callback != nil {
 		t.run.Callbacks = append(t.run.Callbacks, *cause.Callback)
 	}

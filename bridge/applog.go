@@ -15,6 +15,11 @@ type AppRecord struct {
 	Took   []int64 `json:"took_ms,omitempty"`   // how long its newest reloads took, from queued to ended
 	Starts []int64 `json:"starts_ms,omitempty"` // when its reloads of the last day were started, Unix time; the newest MostDaily
 	Told   int     `json:"told,omitempty"`      // of its daily budget: 1 warned, 2 exhausted
+	Name   string  `json:"name,omitempty"`      // what Qlik calls it, "" = not known
+	Space  string  `json:"space,omitempty"`     // where it is; "" = in nobody's, if its name is known
+	Read   int64   `json:"read_ms,omitempty"`   // when Qlik said so, Unix time
+
+	tried time.Time // when Qlik was asked what it is called, and did not say
 }
 
 // learnFrom is how many reloads of an app say how long they usually take.
@@ -33,6 +38,7 @@ func (s *Scheduler) recallApps(held []AppRecord) {
 	for _, record := range held {
 		known := s.about(record.App)
 		known.Took, known.Told = slices.Clone(record.Took), record.Told
+		known.Name, known.Space, known.Read = record.Name, record.Space, record.Read
 		for _, at := range record.Starts {
 			s.countStart(record.App, time.UnixMilli(at))
 		}

@@ -22,6 +22,8 @@ const (
 	KindCancel    Kind = "cancel"    // stop a reload
 	KindProbe     Kind = "probe"     // ask whether the tenant answers
 	KindLook      Kind = "look"      // ask how a reload stands that no run waits for
+	KindLog       Kind = "log"       // read the log of a reload that ended badly
+	KindName      Kind = "name"      // ask what an app is called
 )
 
 // A Command is one thing to do now. The scheduler has made every change that has
@@ -36,7 +38,7 @@ type Command struct {
 	Mode     PublishMode               // of a publish
 	At       time.Time                 // when it was decided: a worker calls only shortly after
 	Token    string                    // marks what this attempt makes, for reconcile
-	ReloadID string                    // poll, cancel, look
+	ReloadID string                    // poll, cancel, look, log; of a name: the reload of others that it is for
 	Since    time.Time                 // reconcile: nothing Qlik made before this can be ours, by its clock
 	Cause    uint64                    // resolve: journal sequence of the newest cause
 	Results  map[string]map[string]any // resolve: what earlier steps gave
@@ -106,7 +108,9 @@ type Report struct {
 	Step     rules.Step    // resolve: with every argument known
 	Steps    []rules.Step  // resolve of a join: with every argument that is known by now
 	Mode     PublishMode   // find
-	Result   Result        // what a copy, publish or their reconcile found
+	Result   Result        // what a copy, publish or their reconcile found; name: the app's
+	Space    string        // name: the space that the app is in
+	Excerpt  string        // log: its end
 }
 
 // A VerdictKind says what an answer means for the step.

@@ -30,6 +30,12 @@ func (s *Scheduler) Done(now time.Time, report Report) {
 		s.probed(now, report)
 	case KindLook:
 		s.looked(now, report)
+	case KindName:
+		s.named(now, report)
+	case KindLog:
+		if command.Run == "" {
+			s.looked(now, report)
+		}
 	}
 	t := s.tasks[command.Run]
 	if t == nil {
@@ -55,7 +61,7 @@ func (c Command) answers(run *Run) bool {
 	switch state := run.Steps[c.Index].State; c.Kind {
 	case KindResolve, KindFind:
 		return maps.Equal(c.Parts, run.joined(c.Kind)) && state == StepWaiting && plan.Action == c.Step.Action && sameApp(plan.Args, c.Step.Args)
-	case KindPoll, KindCancel:
+	case KindPoll, KindCancel, KindLog:
 		return state == StepSubmitted
 	default:
 		return state == StepCalling
@@ -72,6 +78,8 @@ func (s *Scheduler) apply(t *task, command Command, report Report, now time.Time
 		s.called(t, report, now)
 	case KindPoll:
 		s.polled(t, report, now)
+	case KindLog:
+		s.conclude(t, report.Excerpt, now)
 	case KindReconcile:
 		s.reconciled(t, report, now)
 	case KindCancel:
@@ -89,6 +97,7 @@ func (s *Scheduler) resolved(t *task, report Report, now time.Time) {
 		copy(t.run.Plan.Steps[i:], report.Steps)
 		t.run.Bound = t.run.Plan.Join != nil
 		t.apps = nil
+		s.wonder(t.run, now)
 		s.touch(t)
 	case VerdictFail:
 		s.fail(t, i, report.Verdict, now)
@@ -233,7 +242,7 @@ func (s *Scheduler) submit(t *task, i int, reload *qlik.Reload, now time.Time) {
 func (s *Scheduler) follow(t *task, reloadID string, now time.Time) {
 	s.reloads[reloadID] = t
 	s.ours.note(reloadID, now)
-	t.misses, t.pushed, t.wakes, t.stopped, t.cancelAt = 0, false, 0, false, time.Time{}
+	t.misses, t.pushed, t.wakes, t.stopped, t.cancelAt, t.end = 0, false, 0, false, time.Time{}, nil
 }
 
 func (s *Scheduler) polled(t *task, report Report, now time.Time) {
@@ -253,38 +262,5 @@ func (s *Scheduler) polled(t *task, report Report, now time.Time) {
 	default:
 		t.misses++
 		t.pollAt = now.Add(max(backoff(t.misses, waitShort, waitCap, s.jitter()), verdict.After))
-	}
-}
-
-// observe takes in how Qlik says a reload stands.
-func (s *Scheduler) observe(t *task, i int, reload *qlik.Reload, now time.Time) {
-	step := &t.run.Steps[i]
-	result := &step.Result
-	began := result.Began.IsZero() && (reload.Status == qlik.ReloadReloading || !reload.StartTime.IsZero())
-	result.Status = string(reload.Status)
-	result.Created, result.Finished = reload.CreationTime, reload.EndTime
-	if !reload.StartTime.IsZero() {
-		result.Began = reload.StartTime
-	}
-	result.Code, result.Message = reload.ErrorCode, reload.ErrorMessage
-	if began {
-		if result.Began.IsZero() {
-			result.Began = now
-		}
-		s.tellReload(t, i, events.TypeReloadStarted, now)
-		s.touch(t)
-	}
-	verdict := Verdict{Kind: VerdictFail, Code: reload.ErrorCode, Text: reload.ErrorMessage}
-	switch reload.Status {
-	case qlik.ReloadSucceeded:
-		s.succeed(t, i, *result, now)
-	case qlik.ReloadFailed:
-		verdict.Reason = events.ReasonReloadFailed
-		s.endedBadly(t, i, reload.Status, verdict, now)
-	case qlik.ReloadExceededLimit:
-		verdict.Reason = events.ReasonReloadExceededLimit
-		s.endedBadly(t, i, reload.Status, verdict, now)
-	case qlik.ReloadCanceled:
-		s.stop(t, i, now)
 	}
 }

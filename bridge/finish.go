@@ -37,6 +37,7 @@ func (s *Scheduler) succeed(t *task, i int, result Result, now time.Time) {
 	step.Result, step.Reason, step.Error, step.Waits = result, "", "", 0
 	step.Ended = now
 	delete(s.reloads, result.ReloadID)
+	s.noteResult(t.run.Plan.Steps[i], result, now)
 	s.tellStep(t, i, succeeded, now)
 	s.touch(t)
 	if t.run.Stopping != "" {

@@ -23,6 +23,25 @@ type Foreign struct {
 	Since  time.Time `json:"since"` // when the journal took it
 	again  time.Time // when to ask
 	misses int       // answers in a row that were none
+
+	end   end  // how it ended, once Qlik has said so
+	named bool // its app's name was asked for
+}
+
+// wants is what is to be asked before the end of the reload is told: how it stands,
+// and then, once, what its app is called and what its log says.
+func (f *Foreign) wants(s *Scheduler, now time.Time) Command {
+	if f.end.reload == nil {
+		return Command{Kind: KindLook, ReloadID: f.Reload}
+	}
+	step := rules.Step{Args: rules.Args{App: f.end.reload.AppID}}
+	switch {
+	case !f.named && s.nameless(f.end.reload.AppID, now):
+		return Command{Kind: KindName, ReloadID: f.Reload, Step: step}
+	case !f.end.done && badly(f.end.reload.Status) && s.limits.Log > 0:
+		return Command{Kind: KindLog, ReloadID: f.Reload, Step: step}
+	}
+	return Command{}
 }
 
 // foreigners are a tenant's foreign reloads, asked about one at a time.
@@ -94,21 +113,23 @@ func (s *Scheduler) look(now, again time.Time) (Command, time.Time) {
 	if f.next = soonest.again; f.next.After(now) {
 		return Command{}, earlier(again, f.next)
 	}
+	command := soonest.wants(s, now)
 	at, ok := s.quota[qlik.ClassRead].next(now)
-	if !ok {
+	switch free := ok && !at.After(now); {
+	case soonest.end.reload != nil && (!free || command.Kind == KindNone):
+		s.tellForeign(soonest, now)
+		return s.look(now, again)
+	case !ok:
 		return Command{}, again
-	}
-	if at.After(now) {
+	case !free:
 		return Command{}, earlier(again, at)
 	}
-	s.quota[qlik.ClassRead].sent()
-	s.setAside(qlik.ClassRead, KindLook, now)
 	f.asking = true
-	return Command{Kind: KindLook, ReloadID: soonest.Reload, At: now}, now
+	return s.aside(command, now), now
 }
 
-// looked takes in how Qlik says a foreign reload stands. One that is ours after all,
-// or that Qlik does not know, was told of in error, or by a liar: it is dropped.
+// looked takes in what Qlik says of a foreign reload. One that is ours after all, or
+// that Qlik does not know, was told of in error, or by a liar: it is dropped.
 func (s *Scheduler) looked(now time.Time, report Report) {
 	f := s.foreign
 	f.asking = false
@@ -122,20 +143,35 @@ func (s *Scheduler) looked(now time.Time, report Report) {
 	one, verdict := f.waiting[i], report.Verdict
 	old := now.Sub(one.Since) > foreignKept
 	switch {
+	case report.Command.Kind == KindName:
+		one.named = true
+	case report.Command.Kind == KindLog:
+		one.end.done, one.end.excerpt = true, report.Excerpt
 	case verdict.Kind == VerdictFail, verdict.Kind != VerdictDone && old && one.misses >= mostMisses:
+		f.drop(one)
+		return
 	case verdict.Kind != VerdictDone:
 		one.misses++
 		one.again = now.Add(max(backoff(one.misses, waitShort, waitCap, s.jitter()), verdict.After))
 		return
 	case s.ownReload(report), !report.Reload.Status.Ended() && old:
+		f.drop(one)
+		return
 	case !report.Reload.Status.Ended():
 		one.misses = 0
 		one.again = now.Add(nextPoll(now.Sub(one.Since), nil, s.limits.Poll))
 		return
 	default:
-		s.tellForeign(one, report.Reload, now)
-		f.told.note(one.Reload, now)
+		one.end.reload = report.Reload
 	}
+	if one.wants(s, now).Kind == KindNone {
+		s.tellForeign(one, now)
+	}
+}
+
+// drop forgets one that is told, or never will be.
+func (f *foreigners) drop(one *Foreign) {
+	i := slices.Index(f.waiting, one)
 	f.waiting, f.unsaved = slices.Delete(f.waiting, i, i+1), true
 }
 
@@ -150,7 +186,10 @@ func (s *Scheduler) ownReload(report Report) bool {
 
 // tellForeign puts how a foreign reload ended into the tenant's outbox. Its id is the
 // same however often that is found out.
-func (s *Scheduler) tellForeign(one *Foreign, reload *qlik.Reload, now time.Time) {
+func (s *Scheduler) tellForeign(one *Foreign, now time.Time) {
+	reload := one.end.reload
+	s.foreign.told.note(one.Reload, now)
+	s.foreign.drop(one)
 	how := map[qlik.ReloadStatus]struct {
 		kind   string
 		reason events.Reason
@@ -165,9 +204,9 @@ func (s *Scheduler) tellForeign(one *Foreign, reload *qlik.Reload, now time.Time
 		ID: s.names.Tenant + "/reloads/" + reload.ID, Type: how.kind, Tenant: s.names.Tenant, Subject: "apps/" + reload.AppID, Key: reload.AppID,
 		Time: now, CausationID: one.Cause,
 	}, events.ForeignReloadData{
-		Tenant: s.names.Tenant, Origin: reload.Type, App: s.app(reload.AppID, ""), ReloadID: reload.ID, Status: string(reload.Status),
+		Tenant: s.names.Tenant, Origin: reload.Type, App: s.app(reload.AppID, ""), Space: s.spaceOf(reload.AppID), ReloadID: reload.ID, Status: string(reload.Status),
 		Partial: reload.Partial, Reason: how.reason, Error: reload.ErrorMessage, ErrorCode: reload.ErrorCode,
-		Created: reload.CreationTime, Started: reload.StartTime, Ended: reload.EndTime, Duration: reload.Duration.Seconds(),
+		Created: reload.CreationTime, Started: reload.StartTime, Ended: reload.EndTime, Duration: reload.Duration.Seconds(), LogExcerpt: one.end.excerpt,
 	})))
 }
 

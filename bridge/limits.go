@@ -29,6 +29,8 @@ type Limits struct {
 
 	Pending   time.Duration // between two tries while somebody else's reload of the app is pending
 	Frequency time.Duration // between two tries once the app's reloads of the day are used up
+	Log       time.Duration // how long the outcome of a reload that ended badly waits for its log; 0 = it tells none
+	Names     time.Duration // how long what an app is called is believed; 0 = it is never asked for
 }
 
 // timeout returns how long a step's call may take.
@@ -57,6 +59,8 @@ func DefaultLimits() Limits {
 
 		Pending:   10 * time.Second,
 		Frequency: 8 * time.Minute, // 192 reloads a day and app
+		Log:       2 * time.Second,
+		Names:     24 * time.Hour,
 	}
 }
 

@@ -15,6 +15,9 @@ func (s *Scheduler) consider(t *task, now time.Time) {
 		s.wakes.remove(t)
 		return
 	}
+	if t.end.late(now) {
+		s.conclude(t, "", now)
+	}
 	if s.lapse(t, now) || s.park(t, now) {
 		return
 	}
@@ -36,7 +39,7 @@ func (s *Scheduler) consider(t *task, now time.Time) {
 		s.wakes.set(t, earlier(at, t.limit()))
 		return
 	}
-	s.wakes.set(t, t.limit())
+	s.wakes.set(t, t.end.before(t.limit()))
 	if t.queue != nil && t.want == kind {
 		return
 	}
@@ -98,6 +101,9 @@ func (s *Scheduler) wants(t *task, now time.Time) (Kind, time.Time) {
 	case StepCalling:
 		return KindReconcile, step.NotBefore
 	case StepSubmitted:
+		if t.end != nil && !t.end.done {
+			return KindLog, now
+		}
 		if run.Stopping != "" && !t.stopped && !t.cancelAt.After(t.pollAt) {
 			return KindCancel, t.cancelAt
 		}

@@ -23,6 +23,8 @@ type task struct {
 	cancelAt  time.Time // when to ask Qlik to cancel it
 	stopBy    time.Time // when a run being stopped waits no longer
 
+	end *end // of its reload, once it ended badly
+
 	reserved []string // apps of several that are kept for it
 
 	wake   time.Time // when to look at it again

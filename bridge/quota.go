@@ -42,6 +42,20 @@ func (w *window) next(now time.Time) (at time.Time, ok bool) {
 	return at, true
 }
 
+// spare is next for a call that leaves half of the quota to others.
+func (w *window) spare(now time.Time) (at time.Time, ok bool) {
+	at, ok = w.next(now)
+	if over := w.flying + len(w.frees) - max(1, w.rate.Calls/2); ok && over >= 0 {
+		if over >= len(w.frees) {
+			return time.Time{}, false
+		}
+		if frees := w.frees[over]; frees.After(at) {
+			at = frees
+		}
+	}
+	return at, ok
+}
+
 func (w *window) sent() { w.flying++ }
 
 // answered frees the slot one span from now, or later when the call may yet reach

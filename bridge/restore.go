@@ -26,6 +26,7 @@ func (s *Scheduler) restore(run *Run, now time.Time) {
 	}
 	t.stopBy, t.cancelAt = now.Add(s.limits.Cancel), now
 	s.resume(t, now)
+	s.wonder(run, now)
 	s.consider(t, now)
 }
 

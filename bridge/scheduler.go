@@ -41,6 +41,7 @@ type Scheduler struct {
 	left     map[qlik.Class]int // of the open blocks
 	opened   bool               // blocks changed
 	foreign  *foreigners        // reloads that others started
+	namers   namers             // apps whose names are to be found out
 	outbox   []events.Outcome   // what has no run
 	unsaved  bool               // outbox changed
 	told     int                // tenant events told under this epoch
@@ -102,7 +103,7 @@ func NewScheduler(names Names, limits Limits, senses Senses, now time.Time, held
 		admitted: map[string]uint64{}, reloads: map[string]*task{},
 		ours: newMemory(mostRemembered), pushed: newMemory(mostRemembered),
 		apps: map[string]*AppRecord{}, learned: map[string]bool{}, left: map[qlik.Class]int{},
-		foreign: newForeigners(held.Foreign), pauses: map[paused]Pause{},
+		foreign: newForeigners(held.Foreign), pauses: map[paused]Pause{}, namers: namers{queued: map[string]bool{}},
 	}
 	s.adoptPauses(held.Pauses)
 	s.recallApps(held.Apps)
@@ -166,7 +167,11 @@ func (s *Scheduler) Next(now time.Time) (Command, time.Time) {
 	if len(s.wakes) > 0 {
 		again = earlier(again, s.wakes[0].wake) // of a step that is in doubt
 	}
-	return s.look(now, again)
+	command, again := s.look(now, again)
+	if command.Kind != KindNone {
+		return command, again
+	}
+	return s.askName(now, again)
 }
 
 // serve issues the first call of a class that quota and lanes allow.

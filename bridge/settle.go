@@ -81,6 +81,7 @@ func (s *Scheduler) tellReload(t *task, i int, kind string, now time.Time) {
 		Work: s.work(t.run, step.Reason, step.Error), Step: plan.Name, Attempts: step.Tried,
 		App: s.app(plan.Args.App, ""), ReloadID: result.ReloadID, Status: result.Status, Partial: plan.Args.Partial,
 		ErrorCode: result.Code, Created: result.Created, Started: result.Began, Ended: result.Finished,
+		Space: s.spaceOf(plan.Args.App), LogExcerpt: t.excerptOf(result.ReloadID),
 	}
 	if !result.Began.IsZero() && result.Finished.After(result.Began) {
 		data.Duration = result.Finished.Sub(result.Began).Seconds()
@@ -173,7 +174,18 @@ func (s *Scheduler) app(id, name string) events.AppRef {
 	if id == "" {
 		return events.AppRef{}
 	}
+	if known := s.apps[id]; known != nil {
+		name = cmp.Or(name, known.Name)
+	}
 	return events.AppRef{ID: id, Name: name, Link: strings.TrimRight(s.names.URL, "/") + "/sense/app/" + id}
+}
+
+// spaceOf is the space that an app is in, as far as is known.
+func (s *Scheduler) spaceOf(app string) string {
+	if known := s.apps[app]; known != nil {
+		return known.Space
+	}
+	return ""
 }
 
 // trace returns a run's trace context: that of the event that opened it, or one made

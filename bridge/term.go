@@ -235,7 +235,7 @@ func (t *term) persist(work context.Context, do func() error) error {
 func (t *term) logReport(report Report, now time.Time) {
 	command, verdict := report.Command, report.Verdict
 	level := zerolog.InfoLevel
-	if command.Kind == KindPoll || command.Kind == KindResolve || command.Kind == KindLook {
+	if command.Kind == KindPoll || command.Kind == KindResolve || command.Kind == KindLook || command.Kind == KindName {
 		level = zerolog.DebugLevel
 	}
 	line := t.log.WithLevel(level).Str("hop", string(command.Kind)).Str("run_id", command.Run).

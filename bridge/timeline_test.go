@@ -26,6 +26,7 @@ type timeline struct {
 func newTimeline(t *testing.T, held Snapshot) *timeline {
 	t.Helper()
 	tl := &timeline{t: t, now: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), limits: DefaultLimits(), apps: map[string]AppRecord{}}
+	tl.limits.Log, tl.limits.Names = 0, 0 // but where a test is about them
 	tl.boot(held)
 	return tl
 }

@@ -63,6 +63,10 @@ func (w *worker) do(ctx context.Context, command Command) Report {
 		err = w.through(ctx, w.poll, &report)
 	case KindLook:
 		err = w.through(ctx, w.glance, &report)
+	case KindLog:
+		err = w.beside(ctx, w.readLog, &report)
+	case KindName:
+		err = w.beside(ctx, w.askName, &report)
 	case KindReconcile:
 		err = w.while(ctx, w.reconcile, &report)
 	case KindCancel:

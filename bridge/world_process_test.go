@@ -145,7 +145,7 @@ func (p *process) carryOut(commands []Command, change Change) bool {
 	if p.mayCrash(ended) {
 		return false
 	}
-	if len(ended.Ended) > 0 && !w.save(p, ended) {
+	if len(ended.Ended)+len(ended.Apps) > 0 && !w.save(p, ended) {
 		p.die()
 		return false
 	}

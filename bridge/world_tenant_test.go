@@ -192,6 +192,10 @@ func (q *tenant) take(command Command, report *Report, at time.Time) (*Report, e
 	case KindPoll, KindLook:
 		report.Identity = "us"
 		return report, q.poll(command, report, at)
+	case KindName:
+		report.Result, report.Space = Result{AppID: command.Step.Args.App, AppName: "name of " + command.Step.Args.App}, "space"
+	case KindLog:
+		report.Excerpt = "log of " + command.ReloadID
 	case KindReconcile:
 		q.look(command, report, at)
 	case KindFind:

@@ -3,11 +3,7 @@ package console
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"net/http"
-	"regexp"
-	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -54,44 +50,8 @@ func (c *Console) readLog(ctx context.Context, run *bridge.Run, step string) (st
 		if err != nil {
 			return "", err
 		}
-		text, err := lastOf(log, mostLog)
-		return scrub(text), errors.Join(err, log.Close())
+		text, err := bridge.LogEnd(log, mostLog)
+		return text, errors.Join(err, log.Close())
 	}
 	return "", errNoLog
-}
-
-// lastOf returns the last so many bytes of a text, from the beginning of a line.
-func lastOf(text io.Reader, most int) (string, error) {
-	var kept []byte
-	buffer := make([]byte, 32<<10)
-	cut := false
-	for {
-		n, err := text.Read(buffer)
-		kept = append(kept, buffer[:n]...)
-		if len(kept) > 2*most {
-			kept, cut = append(kept[:0:0], kept[len(kept)-most:]...), true
-		}
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return "", fmt.Errorf("read log: %w", err)
-		}
-	}
-	if len(kept) > most {
-		kept, cut = kept[len(kept)-most:], true
-	}
-	last := strings.ToValidUTF8(string(kept), "\uFFFD")
-	if _, whole, found := strings.Cut(last, "\n"); cut && found {
-		last = "(the beginning is left out)\n" + whole
-	}
-	return last, nil
-}
-
-// scrub leaves out what looks like a secret: a script can print what it connects with.
-func scrub(text string) string {
-	named := regexp.MustCompile(`(?i)((?:password|passwd|pwd|secret|token|api[_-]?key|authorization|xuserid)["']?\s*(?:=|:|\bis\b)\s*(?:bearer\s+|basic\s+)?)("[^"\n]*"|'[^'\n]*'|[^\s;,&"']+)`)
-	text = named.ReplaceAllString(text, "$1***")
-	inAddress := regexp.MustCompile(`(://[^\s:/@]+:)[^\s@/]+@`)
-	return inAddress.ReplaceAllString(text, "$1***@")
 }

@@ -35,6 +35,7 @@ type ReloadData struct {
 	Step      string    `json:"step"`
 	Attempts  int       `json:"attempts"` // calls made, reconciled ones included
 	App       AppRef    `json:"app"`
+	Space     string    `json:"space,omitempty"` // that the app is in
 	ReloadID  string    `json:"reload_id,omitempty"`
 	Status    string    `json:"status,omitempty"` // as Qlik spells it
 	Partial   bool      `json:"partial,omitempty"`
@@ -52,6 +53,7 @@ type ForeignReloadData struct {
 	Tenant    string    `json:"tenant"`
 	Origin    string    `json:"origin"` // who started it, as Qlik says: hub, chronos, ...
 	App       AppRef    `json:"app"`
+	Space     string    `json:"space,omitempty"` // that the app is in
 	ReloadID  string    `json:"reload_id"`
 	Status    string    `json:"status"` // as Qlik spells it
 	Partial   bool      `json:"partial,omitempty"`
@@ -62,6 +64,8 @@ type ForeignReloadData struct {
 	Started   time.Time `json:"started,omitzero"`
 	Ended     time.Time `json:"ended,omitzero"`
 	Duration  float64   `json:"duration_seconds,omitempty"` // from start to end
+
+	LogExcerpt string `json:"log_excerpt,omitempty"` // the end of the reload's log
 }
 
 // CopyData is the data of copy.* outcomes.

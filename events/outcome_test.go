@@ -64,12 +64,13 @@ func sample(kind events.Kind) any {
 	case events.ReloadData:
 		return events.ReloadData{
 			Work: work, Step: "reload", Attempts: 1, App: app, ReloadID: "5be59decca62aa00097268a4", Status: strings.ToUpper(kind.Participle()), Partial: true,
-			ErrorCode: "EngineError", Created: moment, Started: moment, Ended: moment.Add(time.Minute), Duration: 60, LogExcerpt: "Error: field not found",
+			ErrorCode: "EngineError", Created: moment, Started: moment, Ended: moment.Add(time.Minute), Duration: 60, LogExcerpt: "Error: field not found", Space: "64b1f5a8c2e1f70001a1b2c3",
 		}
 	case events.ForeignReloadData:
 		return events.ForeignReloadData{
 			Tenant: "acme", Origin: "chronos", App: app, ReloadID: "5be59decca62aa00097268a4", Status: strings.ToUpper(kind.Participle()), Partial: true,
 			Reason: work.Reason, Error: work.Error, ErrorCode: "EngineError", Created: moment, Started: moment, Ended: moment.Add(time.Minute), Duration: 60,
+			LogExcerpt: "Error: field not found", Space: "64b1f5a8c2e1f70001a1b2c3",
 		}
 	case events.CopyData:
 		return events.CopyData{Work: work, Step: "copy", Attempts: 1, App: app, Copy: app, Space: "s1", ErrorCode: "X"}
