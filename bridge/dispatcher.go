@@ -50,6 +50,7 @@ func NewDispatcher(cfg Config) *Dispatcher {
 		_, err := cfg.Client.GetAppsPrivileges(ctx)
 		return err
 	}
+	cfg.Metrics.begin(cfg.Tenant)
 	breaker := qlik.NewBreaker(cfg.Breaker)
 	return &Dispatcher{cfg: cfg, breaker: breaker, worker: &worker{
 		client: cfg.Client, breaker: breaker, entry: cfg.Journal.Entry, limits: cfg.Limits,
@@ -68,6 +69,7 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 			return nil //nolint:nilerr // only the end of ctx ends the wait
 		}
 		err = d.serve(ctx, lease)
+		d.cfg.Metrics.stands(d.cfg.Tenant, false, BreakerStatus{})
 		release, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeLimit)
 		err = errors.Join(err, lease.Release(release))
 		cancel()

@@ -6,8 +6,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/qlikgateway/gateway/bridge/rules"
 	"github.com/qlikgateway/gateway/events"
-	"github.com/qlikgateway/gateway/qlik"
 )
 
 // Metrics count what dispatchers do. Labels come from the configuration and from
@@ -21,6 +21,8 @@ type Metrics struct {
 	seconds  *prometheus.HistogramVec
 	outcomes *prometheus.CounterVec
 	open     *prometheus.GaugeVec
+	held     *prometheus.GaugeVec
+	leading  *prometheus.GaugeVec
 }
 
 // NewMetrics returns the bridge's metrics, registered.
@@ -33,6 +35,9 @@ func NewMetrics(registry prometheus.Registerer) (*Metrics, error) {
 			Name: "qlik_gateway_" + name, Help: help, NativeHistogramBucketFactor: 1.1, Buckets: prometheus.ExponentialBuckets(0.01, 4, 10),
 		}, labels)
 	}
+	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
+		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "qlik_gateway_" + name, Help: help}, labels)
+	}
 	m := &Metrics{
 		events:   counter("admitted_events_total", "Events admitted to runs, by whether they opened or joined one.", "tenant", "rule", "result"),
 		dead:     counter("dead_letters_total", "Events that became dead letters, by why.", "tenant", "reason"),
@@ -41,11 +46,11 @@ func NewMetrics(registry prometheus.Registerer) (*Metrics, error) {
 		calls:    counter("qlik_calls_total", "Commands sent to Qlik, by kind and verdict.", "tenant", "action", "result", "reason"),
 		seconds:  histogram("qlik_call_duration_seconds", "Time that commands to Qlik took.", "tenant", "action"),
 		outcomes: counter("published_outcomes_total", "Outcomes published, by type.", "tenant", "type"),
-		open: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "qlik_gateway_breaker_open_ratio", Help: "1 while the tenant's circuit breaker is open.",
-		}, []string{"tenant"}),
+		open:     gauge("breaker_open_ratio", "1 while the tenant's circuit breaker is open.", "tenant"),
+		held:     gauge("tenant_held_ratio", "1 while Qlik refuses the gateway's credentials at the tenant.", "tenant"),
+		leading:  gauge("leading_ratio", "1 while this replica works for the tenant, 0 while it waits to.", "tenant"),
 	}
-	for _, collector := range []prometheus.Collector{m.events, m.dead, m.runs, m.waits, m.calls, m.seconds, m.outcomes, m.open} {
+	for _, collector := range []prometheus.Collector{m.events, m.dead, m.runs, m.waits, m.calls, m.seconds, m.outcomes, m.open, m.held, m.leading} {
 		if err := registry.Register(collector); err != nil {
 			return nil, err
 		}
@@ -53,7 +58,25 @@ func NewMetrics(registry prometheus.Registerer) (*Metrics, error) {
 	return m, nil
 }
 
+// begin shows a tenant's metrics as they are before anything happened: what first shows
+// as 1 has not increased to an alert.
+func (m *Metrics) begin(tenant string) {
+	m.stands(tenant, false, BreakerStatus{})
+	for _, reason := range events.Reasons() {
+		m.dead.WithLabelValues(tenant, string(reason)).Add(0)
+	}
+	reload := calledAs(Command{Kind: KindCall, Step: rules.Step{Action: rules.Reload}})
+	m.calls.WithLabelValues(tenant, reload, string(VerdictAgain), string(events.ReasonRateLimited)).Add(0)
+	m.calls.WithLabelValues(tenant, reload, string(VerdictWaitLong), string(events.ReasonFrequencyQuota)).Add(0)
+	for _, kind := range events.Catalog() {
+		m.outcomes.WithLabelValues(tenant, strings.TrimPrefix(kind.Type, events.TypePrefix)).Add(0)
+	}
+}
+
 func (m *Metrics) admitted(tenant, rule string, opened bool) {
+	for _, state := range []RunState{RunSucceeded, RunFailed, RunCanceled, RunExpired} {
+		m.runs.WithLabelValues(tenant, rule, string(state)).Add(0)
+	}
 	result := "joined"
 	if opened {
 		result = "opened"
@@ -80,10 +103,15 @@ func (m *Metrics) told(tenant, kind string) {
 	m.outcomes.WithLabelValues(tenant, strings.TrimPrefix(kind, events.TypePrefix)).Inc()
 }
 
-func (m *Metrics) breaker(tenant string, state qlik.State) {
-	open := 0.0
-	if state != qlik.StateClosed {
-		open = 1
+// stands tells how a tenant stands, seen from this replica.
+func (m *Metrics) stands(tenant string, leading bool, breaker BreakerStatus) {
+	ratio := func(is bool) float64 {
+		if is {
+			return 1
+		}
+		return 0
 	}
-	m.open.WithLabelValues(tenant).Set(open)
+	m.leading.WithLabelValues(tenant).Set(ratio(leading))
+	m.open.WithLabelValues(tenant).Set(ratio(breaker.State == breakerOpen))
+	m.held.WithLabelValues(tenant).Set(ratio(breaker.State == breakerHeld))
 }

@@ -188,14 +188,20 @@ func (s *Scheduler) holderBefore(t *task) *task {
 	return nil
 }
 
+// How a breaker stands when calls to the tenant do not get through.
+const (
+	breakerOpen = "open" // Qlik does not answer, or an operator holds it open
+	breakerHeld = "held" // Qlik refuses us
+)
+
 func (g gate) status() BreakerStatus {
 	switch {
 	case g.manual:
-		return BreakerStatus{State: "open", Since: g.since}
+		return BreakerStatus{State: breakerOpen, Since: g.since}
 	case g.held:
-		return BreakerStatus{State: "held", Since: g.since, ProbeAt: g.at}
+		return BreakerStatus{State: breakerHeld, Since: g.since, ProbeAt: g.at}
 	case g.closed:
-		return BreakerStatus{State: "open", Since: g.since, ProbeAt: g.at}
+		return BreakerStatus{State: breakerOpen, Since: g.since, ProbeAt: g.at}
 	}
 	return BreakerStatus{State: "closed"}
 }

@@ -46,6 +46,7 @@ func (t *term) loop(ctx, work context.Context) error {
 		if done != nil {
 			commands, again = t.decide()
 		}
+		t.d.cfg.Metrics.stands(t.d.cfg.Tenant, true, t.scheduler.gate.status())
 		if err := t.carryOut(work, commands); err != nil {
 			return err
 		}
@@ -164,7 +165,6 @@ func (t *term) take(report Report) {
 	t.tracedCall(report, now)
 	t.scheduler.Done(now, report)
 	state := t.d.breaker.State()
-	t.d.cfg.Metrics.breaker(t.d.cfg.Tenant, state)
 	t.scheduler.Breaker(now, state != qlik.StateClosed, t.d.breaker.ProbeAt(), report.Verdict)
 }
 

@@ -64,7 +64,15 @@ func (m *SubscriptionMetrics) waiting(name string, n int) {
 	m.queued.WithLabelValues(name).Set(float64(n))
 }
 
+// away takes back what only the replica that delivers knows.
+func (m *SubscriptionMetrics) away(name string) {
+	for _, gauge := range []*prometheus.GaugeVec{m.queued, m.on, m.open} {
+		gauge.DeleteLabelValues(name)
+	}
+}
+
 func (m *SubscriptionMetrics) enabled(name string, on bool) {
+	m.missing.WithLabelValues(name).Add(0) // what first shows as 1 has not increased to an alert
 	m.on.WithLabelValues(name).Set(ratio(on))
 }
 

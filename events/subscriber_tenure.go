@@ -49,6 +49,7 @@ func (s *Subscriber) work(ctx context.Context) error {
 		return err
 	}
 	s.cfg.Metrics.enabled(s.to.Name, t.state.Disabled == "")
+	defer s.cfg.Metrics.away(s.to.Name)
 	sending, stopSending := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopSending()
 	defer context.AfterFunc(ctx, func() {

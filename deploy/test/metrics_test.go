@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	monitoring "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
+	"github.com/prometheus/prometheus/promql/parser"
 	core "k8s.io/api/core/v1"
 )
 
@@ -19,6 +20,9 @@ func registered(t *testing.T) map[string]string {
 	t.Helper()
 	metrics := map[string]string{}
 	whole := regexp.MustCompile(`(?s)Name:\s*"(qlik_gateway_[a-z_]+)".*?\}, \[\]string\{([^}]*)\}`)
+	prefixed := regexp.MustCompile(`(?s)const prefix = "(qlik_gateway_[a-z_]+)"`)
+	local := regexp.MustCompile(`(?s)Name:\s*prefix \+ "([a-z_]+)".*?\}, (?:\[\]string\{([^}]*)\}|by\))`)
+	bare := regexp.MustCompile(`gauge\("([a-z_]+)", "[^"]*"\)`)
 	short := regexp.MustCompile(`(?:counter|histogram|gauge)\("([a-z_]+)", "[^"]*"((?:, "[a-z_]+")*)`)
 	err := filepath.WalkDir("../..", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
@@ -27,6 +31,16 @@ func registered(t *testing.T) map[string]string {
 		text, err := os.ReadFile(path)
 		for _, match := range whole.FindAllSubmatch(text, -1) {
 			metrics[string(match[1])] = string(match[2])
+		}
+		if prefix := prefixed.FindSubmatch(text); prefix != nil { // all of them have the label by
+			by := regexp.MustCompile(`by := \[\]string\{([^}]*)\}`).FindSubmatch(text)
+			for _, match := range append(local.FindAllSubmatch(text, -1), bare.FindAllSubmatch(text, -1)...) {
+				labels := string(by[1])
+				if len(match) > 2 {
+					labels += ", " + string(match[2])
+				}
+				metrics[string(prefix[1])+string(match[1])] = labels
+			}
 		}
 		if strings.Contains(string(text), `"qlik_gateway_" + name`) {
 			for _, match := range short.FindAllSubmatch(text, -1) {
@@ -72,8 +86,45 @@ func TestAlertsAndDashboardAskForMetricsThatExist(t *testing.T) {
 			}
 		}
 	}
-	if len(asked) < 8 {
-		t.Errorf("alerts and dashboard ask for %d metrics only: %v", len(asked), asked)
+	for name := range metrics {
+		if !asked[name] && !asked[name+"_bucket"] {
+			t.Errorf("neither an alert nor the dashboard shows %s", name)
+		}
+	}
+}
+
+// TestQueriesAreWrittenAsPrometheusReadsThem, and every one asks for something.
+func TestQueriesAreWrittenAsPrometheusReadsThem(t *testing.T) {
+	t.Parallel()
+	reader := parser.NewParser(parser.Options{})
+	for place, query := range queries(t) {
+		for _, part := range strings.Split(query, "\x00") {
+			if part = strings.TrimSpace(strings.NewReplacer("$__rate_interval", "5m", "$job", ".*", "$tenant", ".*").Replace(part)); part == "" {
+				continue
+			}
+			expr, err := reader.ParseExpr(part)
+			if err != nil {
+				t.Errorf("%s: %v: %s", place, err, part)
+				continue
+			}
+			if expr.Type() != parser.ValueTypeVector {
+				t.Errorf("%s answers a %s: %s", place, expr.Type(), part)
+			}
+		}
+	}
+}
+
+// TestWhatAnOperatorHasToHearOfHasAnAlert of its own.
+func TestWhatAnOperatorHasToHearOfHasAnAlert(t *testing.T) {
+	t.Parallel()
+	found := queries(t)
+	for alert, metric := range map[string]string{
+		"CannotStore": "journal_unavailable", "BreakerOpen": "breaker_open_ratio", "SubscriptionDisabled": "subscription_enabled_ratio",
+		"DeadLetters": "dead_letters_total", "QuotaExhausted": "budget.exhausted", "TenantHeld": "tenant_held_ratio", "NobodyWorks": "leading_ratio",
+	} {
+		if !strings.Contains(found["alert QlikGateway"+alert], metric) {
+			t.Errorf("alert %s: %q", alert, found["alert QlikGateway"+alert])
+		}
 	}
 }
 
@@ -111,7 +162,7 @@ func queries(t *testing.T) map[string]string {
 	}
 	for _, panel := range dashboard.Panels {
 		for _, target := range panel.Targets {
-			found["panel "+panel.Title] += " " + target.Expr
+			found["panel "+panel.Title] += "\x00" + target.Expr
 		}
 	}
 	if len(found) < 15 {
