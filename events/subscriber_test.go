@@ -42,6 +42,8 @@ type receiver struct {
 	answer   func(delivery) int // status; nil = 204
 	changed  chan struct{}      // something came
 	validate func(http.ResponseWriter)
+
+	retryAfter string // with 429
 }
 
 type delivery struct {
@@ -52,7 +54,7 @@ type delivery struct {
 
 func newReceiver(t *testing.T, answer func(delivery) int) *receiver {
 	t.Helper()
-	r := &receiver{answer: answer, changed: make(chan struct{}, 1), validate: func(w http.ResponseWriter) {
+	r := &receiver{answer: answer, retryAfter: "0", changed: make(chan struct{}, 1), validate: func(w http.ResponseWriter) {
 		w.Header().Set("WebHook-Allowed-Origin", "qlikgateway.io")
 	}}
 	r.Server = httptest.NewServer(http.HandlerFunc(r.serve))
@@ -87,8 +89,8 @@ func (r *receiver) serve(w http.ResponseWriter, request *http.Request) {
 	if answer != nil {
 		status = answer(d)
 	}
-	if status == hangUp {
-		panic(http.ErrAbortHandler)
+	if rude(w, request, status) {
+		return
 	}
 	r.mu.Lock()
 	if status < 300 {
@@ -96,13 +98,10 @@ func (r *receiver) serve(w http.ResponseWriter, request *http.Request) {
 	}
 	r.mu.Unlock()
 	if status == http.StatusTooManyRequests {
-		w.Header().Set("Retry-After", "0")
+		w.Header().Set("Retry-After", r.retryAfter)
 	}
 	w.WriteHeader(status)
 }
-
-// hangUp cuts the connection instead of an answer.
-const hangUp = 1
 
 func (r *receiver) set(answer func(delivery) int) {
 	r.mu.Lock()
