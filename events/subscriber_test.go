@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -188,6 +189,8 @@ type site struct {
 	pace events.Pace
 	log  *safeBuffer
 	hold func(context.Context, string, func(context.Context) error) error
+
+	resolver *net.Resolver // nil = the system's
 }
 
 func newSite(t *testing.T) *site {
@@ -205,7 +208,7 @@ func (s *site) run(sub events.Subscription) (stop func()) {
 	}
 	subscriber, err := events.NewSubscriber(events.SubscriberConfig{
 		Subscription: sub, States: states(s.t, s.Broker), Publisher: publisherOn(s.Broker), Metrics: metrics,
-		Log: zerolog.New(s.log), Pace: s.pace, Hold: s.hold,
+		Log: zerolog.New(s.log), Pace: s.pace, Hold: s.hold, Resolver: s.resolver,
 	})
 	if err != nil {
 		s.t.Fatal(err)
