@@ -14,9 +14,10 @@ func newCheckCommand() *cobra.Command {
 	var path string
 	var asJSON bool
 	command := &cobra.Command{
-		Use:   "check",
-		Short: "Check a configuration file: every mistake at once, with its line",
-		Args:  cobra.NoArgs,
+		Use:     "check",
+		Short:   "Check a configuration file: every mistake at once, with its line",
+		Example: "  gateway check --config gateway.yaml",
+		Args:    cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			return check(command.OutOrStdout(), path, asJSON)
 		},

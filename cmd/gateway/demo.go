@@ -52,9 +52,10 @@ type demo struct {
 func newDemoCommand() *cobra.Command {
 	d := &demo{}
 	command := &cobra.Command{
-		Use:   "demo",
-		Short: "Show the whole way on a simulated tenant: no configuration, no account, nothing kept",
-		Args:  cobra.NoArgs,
+		Use:     "demo",
+		Short:   "Show the whole way on a simulated tenant: no configuration, no account, nothing kept",
+		Example: "  gateway demo\n  gateway demo --once --json",
+		Args:    cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			if d.fault != "" && d.fault != faultDouble && d.fault != faultLose {
 				return errors.New("--fault: expected double or lose")

@@ -22,9 +22,10 @@ func newPresetsCommand() *cobra.Command {
 	var address string
 	var asJSON, asMarkdown bool
 	command := &cobra.Command{
-		Use:   "presets [NAME]",
-		Short: "List the senders that the gateway knows, or say how to set one up",
-		Args:  cobra.MaximumNArgs(1),
+		Use:     "presets [NAME]",
+		Short:   "List the senders that the gateway knows, or say how to set one up",
+		Example: "  gateway presets\n  gateway presets dbt-cloud",
+		Args:    cobra.MaximumNArgs(1),
 		RunE: func(command *cobra.Command, args []string) error {
 			list := ingress.Presets()
 			if len(args) == 1 {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -19,6 +20,7 @@ const exitSurprise = 3
 // newTestCommand returns `gateway test`.
 func newTestCommand() *cobra.Command {
 	var config string
+	var asJSON bool
 	command := &cobra.Command{
 		Use:   "test FILE...",
 		Short: "Test rules: events, and what they are expected to ask for",
@@ -39,11 +41,16 @@ Nothing is sent or stored. Exit code 3 when a test surprises.`,
 		RunE: func(command *cobra.Command, files []string) error {
 			failed := 0
 			for _, file := range files {
-				n, err := testRules(command.OutOrStdout(), file, config)
+				done, err := testRules(file, config)
+				if err == nil && asJSON {
+					err = printJSON(command.OutOrStdout(), done)
+				} else if err == nil {
+					err = done.print(command.OutOrStdout())
+				}
 				if err != nil {
 					return fmt.Errorf("%s: %w", file, err)
 				}
-				failed += n
+				failed += done.Failed
 			}
 			if failed > 0 {
 				return exitCode(exitSurprise)
@@ -51,6 +58,7 @@ Nothing is sent or stored. Exit code 3 when a test surprises.`,
 			return nil
 		},
 	}
+	command.Flags().BoolVar(&asJSON, "json", false, "print one JSON object for each file")
 	command.Flags().StringVarP(&config, "config", "c", "", "configuration file, instead of the one that each FILE names")
 	return command
 }
@@ -71,37 +79,58 @@ type ruleTest struct {
 	Expect  map[string]expectedSteps `json:"expect"`
 }
 
-// testRules runs a file of tests and returns how many surprised.
-func testRules(out io.Writer, file, config string) (failed int, err error) {
+// A tested is what became of the tests of one file.
+type tested struct {
+	File   string       `json:"file"`
+	Passed int          `json:"passed"`
+	Failed int          `json:"failed"`
+	Tests  []testedRule `json:"tests"`
+}
+
+// A testedRule is what became of one test.
+type testedRule struct {
+	Name      string   `json:"name"`
+	OK        bool     `json:"ok"`
+	Surprises []string `json:"surprises,omitempty"`
+}
+
+// testRules runs a file of tests.
+func testRules(file, config string) (tested, error) {
+	done := tested{File: file, Tests: []testedRule{}}
 	tests, err := readRuleTests(file)
 	if err != nil {
-		return 0, err
+		return done, err
 	}
 	if config == "" {
 		config = filepath.Join(filepath.Dir(file), tests.Config)
 	}
 	cfg, err := correct(config)
 	if err != nil {
-		return 0, err
+		return done, err
 	}
 	for _, test := range tests.Tests {
 		surprises := test.run(cfg, filepath.Dir(file))
-		word := "ok  "
 		if len(surprises) > 0 {
-			word = "FAIL"
-			failed++
+			done.Failed++
+		} else {
+			done.Passed++
 		}
-		if _, err := fmt.Fprintf(out, "%s %s\n", word, test.Name); err != nil {
-			return failed, err
-		}
-		for _, surprise := range surprises {
-			if _, err := fmt.Fprintf(out, "     %s\n", surprise); err != nil {
-				return failed, err
-			}
+		done.Tests = append(done.Tests, testedRule{test.Name, len(surprises) == 0, surprises})
+	}
+	return done, nil
+}
+
+func (t tested) print(out io.Writer) error {
+	var text strings.Builder
+	for _, test := range t.Tests {
+		fmt.Fprintf(&text, "%s %s\n", map[bool]string{true: "ok  ", false: "FAIL"}[test.OK], test.Name)
+		for _, surprise := range test.Surprises {
+			fmt.Fprintf(&text, "     %s\n", surprise)
 		}
 	}
-	_, err = fmt.Fprintf(out, "%d passed, %d failed\n", len(tests.Tests)-failed, failed)
-	return failed, err
+	fmt.Fprintf(&text, "%d passed, %d failed\n", t.Passed, t.Failed)
+	_, err := io.WriteString(out, text.String())
+	return err
 }
 
 func readRuleTests(file string) (ruleTests, error) {

@@ -24,7 +24,10 @@ func newRunCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "run",
 		Short: "Run the gateway: take events, ask Qlik Cloud, tell the outcomes",
-		Args:  cobra.NoArgs,
+		Long: "Runs until it is interrupted or terminated; what is in hand is finished first, a second signal skips that. A changed configuration is put in force\n" +
+			"by itself, or at SIGHUP. The log goes to standard error: for people on a terminal, else a line of JSON for each hop.",
+		Example: "  gateway run --config gateway.yaml --log-level debug",
+		Args:    cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) (err error) {
 			parsed, err := zerolog.ParseLevel(level)
 			if err != nil {

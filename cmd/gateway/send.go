@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -20,6 +21,7 @@ const sendTimeout = 30 * time.Second
 
 // A sending is what `gateway send` was asked for.
 type sending struct {
+	asJSON                    bool
 	config, source, file, url string
 	headers                   []string
 	sign, generate, failed    bool
@@ -29,9 +31,10 @@ type sending struct {
 func newSendCommand() *cobra.Command {
 	var s sending
 	command := &cobra.Command{
-		Use:   "send --source NAME (--file BODY | --generate)",
-		Short: "Send a delivery as a source's sender would, signed with its secret",
-		Args:  cobra.NoArgs,
+		Use:     "send --source NAME (--file BODY | --generate)",
+		Short:   "Send a delivery as a source's sender would, signed with its secret",
+		Example: "  gateway send --source dbt --generate\n  gateway send --source jobs --file body.json --json",
+		Args:    cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			return s.run(command.Context(), command.InOrStdin(), command.OutOrStdout(), command.ErrOrStderr())
 		},
@@ -45,6 +48,7 @@ func newSendCommand() *cobra.Command {
 	flags.BoolVar(&s.sign, "sign", true, "prove the sender; --sign=false shows what strangers get")
 	flags.StringVar(&s.url, "url", "", "address of the gateway (default: http.addr of the configuration, on this machine)")
 	flags.StringArrayVarP(&s.headers, "header", "H", nil, "header to add, as in 'Content-Type: text/plain'")
+	flags.BoolVar(&s.asJSON, "json", false, "print one JSON object: status and body")
 	command.MarkFlagsOneRequired("file", "generate")
 	command.MarkFlagsMutuallyExclusive("file", "generate")
 	_ = command.MarkFlagRequired("source") // it exists
@@ -77,11 +81,11 @@ func (s *sending) run(ctx context.Context, in io.Reader, out, errOut io.Writer) 
 			return err
 		}
 	}
-	return send(request, out)
+	return s.send(request, out)
 }
 
 // send prints the answer, and fails unless it is a 2xx.
-func send(request *http.Request, out io.Writer) error {
+func (s *sending) send(request *http.Request, out io.Writer) error {
 	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	response, err := client.Do(request)
 	if err != nil {
@@ -96,13 +100,27 @@ func send(request *http.Request, out io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("read the answer: %w", err)
 	}
-	if _, err := fmt.Fprintf(out, "%s\n%s\n", response.Status, strings.TrimSpace(string(answer))); err != nil {
+	if s.asJSON {
+		err = printJSON(out, answered(response.StatusCode, answer))
+	} else {
+		_, err = fmt.Fprintf(out, "%s\n%s\n", response.Status, strings.TrimSpace(string(answer)))
+	}
+	if err != nil {
 		return err
 	}
 	if response.StatusCode/100 != 2 {
 		return exitCode(exitFailed)
 	}
 	return nil
+}
+
+// answered is an answer as --json prints it; a body that is no JSON is a string.
+func answered(status int, body []byte) map[string]any {
+	shown := map[string]any{"status": status, "body": strings.TrimSpace(string(body))}
+	if json.Valid(body) {
+		shown["body"] = json.RawMessage(body)
+	}
+	return shown
 }
 
 // delivery returns the headers and the body to send, but for the proof.

@@ -20,9 +20,10 @@ func newSimCommand() *cobra.Command {
 	var asJSON bool
 	cfg := sim.Config{}
 	command := &cobra.Command{
-		Use:   "sim",
-		Short: "Run a simulated Qlik Cloud tenant to try things on",
-		Args:  cobra.NoArgs,
+		Use:     "sim",
+		Short:   "Run a simulated Qlik Cloud tenant to try things on",
+		Example: "  gateway sim --addr 127.0.0.1:9999 --json",
+		Args:    cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			cfg.Dialect = qlik.Dialect(dialect)
 			if cfg.Dialect != qlik.OpenAPI && cfg.Dialect != qlik.Cloud {

@@ -25,9 +25,10 @@ func newSubscriptionsCommand() *cobra.Command {
 
 func (o *operator) newSubscriptionsLs() *cobra.Command {
 	return &cobra.Command{
-		Use:   "ls",
-		Short: "List subscriptions and how far they have come",
-		Args:  cobra.NoArgs,
+		Use:     "ls",
+		Short:   "List subscriptions and how far they have come",
+		Example: "  gateway subscriptions ls",
+		Args:    cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			var list console.SubscriptionList
 			out := command.OutOrStdout()
@@ -45,9 +46,10 @@ func (o *operator) newSubscriptionsLs() *cobra.Command {
 
 func (o *operator) newEnable() *cobra.Command {
 	return &cobra.Command{
-		Use:   "enable NAME",
-		Short: "Let a disabled subscription go on where it stopped",
-		Args:  cobra.ExactArgs(1),
+		Use:     "enable NAME",
+		Short:   "Let a disabled subscription go on where it stopped",
+		Example: "  gateway subscriptions enable alerts",
+		Args:    cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, args []string) error {
 			return o.orderSubscription(command, args[0], "enable", struct{}{})
 		},

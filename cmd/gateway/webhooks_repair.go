@@ -211,7 +211,7 @@ func (r *registrar) send(ctx context.Context, address string, reload qlik.Reload
 		return err
 	}
 	var answer bytes.Buffer
-	err = send(request, &answer)
+	err = (&sending{}).send(request, &answer)
 	if _, said := err.(exitCode); said { //nolint:errorlint // send returns it as it is
 		return fmt.Errorf("the gateway answered %s", strings.ReplaceAll(strings.TrimSpace(answer.String()), "\n", " "))
 	}
