@@ -242,7 +242,7 @@ func (s *Scheduler) submit(t *task, i int, reload *qlik.Reload, now time.Time) {
 func (s *Scheduler) follow(t *task, reloadID string, now time.Time) {
 	s.reloads[reloadID] = t
 	s.ours.note(reloadID, now)
-	t.misses, t.pushed, t.wakes, t.stopped, t.cancelAt, t.end = 0, false, 0, false, time.Time{}, nil
+	t.misses, t.pushed, t.wakes, t.stopped, t.cancelAt, t.end, t.goneSince = 0, false, 0, false, time.Time{}, nil, time.Time{}
 }
 
 func (s *Scheduler) polled(t *task, report Report, now time.Time) {
@@ -250,17 +250,26 @@ func (s *Scheduler) polled(t *task, report Report, now time.Time) {
 	verdict := report.Verdict
 	switch {
 	case verdict.Kind == VerdictDone:
-		t.misses = 0
+		t.misses, t.goneSince = 0, time.Time{}
 		t.pollAt = s.nextPoll(t, i, now)
 		if t.pushed {
 			t.pushed, t.pollAt = false, now.Add(s.limits.Poll) // the answer may lag behind the push
 		}
 		s.observe(t, i, report.Reload, now)
-	case verdict.Kind == VerdictFail && verdict.Reason == events.ReasonNotFound:
+	case verdict.Kind == VerdictFail && verdict.Reason == events.ReasonNotFound && s.gone(t, now):
 		verdict.Reason = events.ReasonReloadGone
 		s.fail(t, i, verdict, now)
 	default:
 		t.misses++
 		t.pollAt = now.Add(max(backoff(t.misses, waitShort, waitCap, s.jitter()), verdict.After))
 	}
+}
+
+// gone reports whether a reload that Qlik has just denied to know has been denied for
+// so long that it is gone: one server of Qlik's may not know yet what another took.
+func (s *Scheduler) gone(t *task, now time.Time) bool {
+	if t.goneSince.IsZero() || now.Before(t.goneSince) {
+		t.goneSince = now
+	}
+	return now.Sub(t.goneSince) >= s.limits.Gone
 }

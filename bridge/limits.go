@@ -19,6 +19,7 @@ type Limits struct {
 	Cancel   time.Duration       // how long an expired run waits for its reload to stop
 	Timeout  time.Duration       // of one call
 	Slow     time.Duration       // of one copy or publish
+	Gone     time.Duration       // for so long Qlik has to deny a reload that it took
 
 	// Alone says that no other process can still be calling when this one takes
 	// over, as with an embedded broker, whose data one process uses at a time.
@@ -56,6 +57,7 @@ func DefaultLimits() Limits {
 		Cancel:   5 * time.Minute,
 		Timeout:  qlik.DefaultTimeout,
 		Slow:     qlik.DefaultSlowTimeout,
+		Gone:     time.Minute,
 
 		Pending:   10 * time.Second,
 		Frequency: 8 * time.Minute, // 192 reloads a day and app

@@ -7,6 +7,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/qlikgateway/gateway/bridge/rules"
+	"github.com/qlikgateway/gateway/events"
 	"github.com/qlikgateway/gateway/qlik"
 )
 
@@ -185,5 +186,27 @@ func TestWhatWasLearnedSurvivesARestart(t *testing.T) {
 	}
 	if seen := tl.watch("app", usually, false); seen.polls > 2 || !seen.within(usually, 5) {
 		t.Errorf("%d polls, its end seen %s late", seen.polls, seen.late)
+	}
+}
+
+// What one of Qlik's servers took, another may deny for a moment.
+func TestReloadIsGoneOnlyWhenQlikDeniesItForAMinute(t *testing.T) {
+	t.Parallel()
+	tl := newTimeline(t, Snapshot{})
+	deny := func(run *Run, limit time.Duration) {
+		for began := tl.now; run.State == RunRunning && tl.now.Sub(began) < limit; {
+			tl.done(tl.until(KindPoll), VerdictFail, because(events.ReasonNotFound))
+		}
+	}
+	run := tl.trigger(planOf("a", "a", rules.Reload))
+	tl.done(tl.want(KindCall, run), VerdictDone, reloadIs("r", qlik.ReloadQueued))
+	for range 2 {
+		deny(run, 40*time.Second)
+		tl.state(run, RunRunning)
+		tl.done(tl.until(KindPoll), VerdictDone, reloadIs("r", qlik.ReloadReloading))
+	}
+	deny(run, 3*time.Minute)
+	if run.State != RunFailed || run.Reason != events.ReasonReloadGone {
+		t.Errorf("the run is %s (%s)", run.State, run.Reason)
 	}
 }

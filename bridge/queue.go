@@ -14,6 +14,7 @@ type task struct {
 	touched   bool      // changed since it was last saved
 	pollAt    time.Time
 	misses    int       // reads in a row that failed
+	goneSince time.Time // since when Qlik denies to know its reload; zero = it knows it
 	graceEnds time.Time // reconcile may conclude "not there" from a listing begun after this
 	apps      []string  // that it is known to touch; nil = to be worked out
 	submitted time.Time // when Qlik took its reload
