@@ -5,6 +5,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -63,9 +64,17 @@ type Ended struct {
 	Outcomes []any `json:"outcomes"` // the runs, in the order of Runs
 }
 
+// waitOf reads how long a sender wants to wait: 60s, or 60, which means the same.
+func waitOf(text string) (time.Duration, error) {
+	if seconds, err := strconv.Atoi(text); err == nil && seconds >= 0 && seconds <= int(maxWait.Seconds()) {
+		return time.Duration(seconds) * time.Second, nil
+	}
+	return time.ParseDuration(text)
+}
+
 // awaitHTTP waits as ?wait= asks, and says where to look.
 func (in *Ingress) awaitHTTP(c *gin.Context, d *delivery) {
-	wait, err := time.ParseDuration(cmp.Or(c.Query("wait"), "0s"))
+	wait, err := waitOf(cmp.Or(c.Query("wait"), "0s"))
 	if err == nil && wait > 0 {
 		wait = min(wait, maxWait)
 		err = http.NewResponseController(c.Writer).SetWriteDeadline(time.Now().Add(wait + WriteTimeout))
@@ -87,7 +96,7 @@ func (in *Ingress) awaitHTTP(c *gin.Context, d *delivery) {
 // awaitNATS waits as the header of a request asks, beside the other messages of its
 // subscription, and then has it answered.
 func (in *Ingress) awaitNATS(ctx context.Context, d *delivery, msg *nats.Msg, answer func()) {
-	wait, err := time.ParseDuration(msg.Header.Get(headerWait))
+	wait, err := waitOf(msg.Header.Get(headerWait))
 	if err != nil || wait <= 0 || msg.Reply == "" {
 		answer()
 		return

@@ -81,6 +81,10 @@ func (d *document) syntax(text []byte, err error) {
 		at.line, _ = strconv.Atoi(match[1])
 		message = strings.TrimPrefix(message, match[0])
 	}
+	at.line = badLine(text, at.line)
+	if strings.HasPrefix(message, "did not find expected") {
+		message += "; compare how this line is indented and quoted with those around it"
+	}
 	for i, line := range strings.Split(string(text), "\n") {
 		if indent := line[:len(line)-len(strings.TrimLeft(line, " \t"))]; strings.Contains(indent, "\t") && strings.TrimSpace(line) != "" {
 			at = place{line: i + 1, column: strings.Index(indent, "\t") + 1}
@@ -89,6 +93,28 @@ func (d *document) syntax(text []byte, err error) {
 		}
 	}
 	d.report(nil, at, "%s", message)
+}
+
+// mostTried is how many lines a file may have for badLine to look at each.
+const mostTried = 1000
+
+// badLine returns the line behind the longest beginning of a text that is YAML. The
+// reader itself names the line where what it could not read began, which may be the
+// whole file.
+func badLine(text []byte, named int) int {
+	lines := bytes.SplitAfter(text, []byte("\n"))
+	if len(lines) > mostTried {
+		return named
+	}
+	end := len(text)
+	for i := len(lines) - 1; i >= 0; i-- {
+		end -= len(lines[i])
+		var node yaml.Node
+		if yaml.Unmarshal(text[:end], &node) == nil {
+			return i + 1
+		}
+	}
+	return named
 }
 
 // convert turns a node into what encoding/json would give, noting its place.

@@ -201,8 +201,8 @@ func (r *reader) tenant(name string) tenantConfig {
 
 // checkURL asks the client itself whether it would take the address.
 func (r *reader) checkURL(address string, path []string) {
-	if _, err := qlik.New(qlik.Config{URL: address, APIKey: "unused"}); err != nil {
-		r.report("expected an address such as https://acme.eu.qlikcloud.com, without user, query or fragment", path...)
+	if _, err := qlik.New(qlik.Config{URL: address, APIKey: "unused"}); err != nil || strings.Contains(address, "/api/v1") {
+		r.report("expected an address such as https://acme.eu.qlikcloud.com, without /api/v1, user, query or fragment", path...)
 		return
 	}
 	if strings.HasPrefix(address, "http://") && qlik.DialectOf(address) == qlik.Cloud {

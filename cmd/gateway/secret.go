@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"strings"
 )
 
@@ -56,6 +57,7 @@ func (s secret) literal() bool {
 // resolve finds the secret's value; lookup is os.LookupEnv.
 func (s *secret) resolve(lookup func(string) (string, bool)) error {
 	if name, ok := strings.CutPrefix(s.reference, fromEnvironment); ok {
+		name = strings.TrimSpace(name)
 		value, set := lookup(name)
 		switch {
 		case !set:
@@ -68,6 +70,10 @@ func (s *secret) resolve(lookup func(string) (string, bool)) error {
 	}
 	if path, ok := strings.CutPrefix(s.reference, fromFile); ok {
 		return s.read(path)
+	}
+	if variable := regexp.MustCompile(`^(\$[A-Z_][A-Z0-9_]*|\$\{\w+\}|\{\{ *\w+ *\}\}|ENV: *\w+)$`); variable.MatchString(s.reference) {
+		name := strings.Trim(strings.TrimPrefix(s.reference, "ENV:"), "${} ")
+		return fmt.Errorf("%s is not expanded; expected env:%s", s.reference, name)
 	}
 	s.value = s.reference
 	return nil

@@ -44,7 +44,7 @@ func TestSendersMayWaitForTheRunsTheirEventsBecamePartOf(t *testing.T) {
 	sending.Go(func() {
 		msg := nats.NewMsg("etl.x.done")
 		msg.Data = []byte(`{"n":3}`)
-		msg.Header.Set("Gateway-Wait", "30s")
+		msg.Header.Set("Gateway-Wait", "30") // seconds
 		reply, err := conn.RequestMsg(msg, 40*time.Second)
 		if err != nil {
 			t.Error(err)
