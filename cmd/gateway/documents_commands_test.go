@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/qlikgateway/gateway/ingress"
 )
 
 var (
@@ -146,5 +148,40 @@ func TestCommandsThatDoNotExistAreNoticed(t *testing.T) {
 	}
 	if got := fmt.Sprint(inlineCommands("`gateway runs ls`, `show RUN` or `watch`; `failed`")); got != "[[runs ls] [runs show] [runs watch]]" {
 		t.Error(got)
+	}
+}
+
+// TestEveryCommandIsInTheDocument holds docs/commands.md against the commands there are.
+func TestEveryCommandIsInTheDocument(t *testing.T) {
+	t.Parallel()
+	var documented []string
+	for line := range strings.Lines(string(read(t, repository+"/docs/commands.md"))) {
+		for _, args := range inlineCommands(line) {
+			documented = append(documented, strings.Join(args[:min(len(args), 2)], " "), args[0])
+		}
+	}
+	var started bool
+	for _, command := range newRootCommand(&started).Commands() {
+		names := []string{command.Name()}
+		for _, below := range command.Commands() {
+			if !below.Hidden {
+				names = append(names, command.Name()+" "+below.Name())
+			}
+		}
+		for _, name := range names {
+			if !slices.Contains(documented, name) && !command.Hidden {
+				t.Errorf("docs/commands.md does not say what gateway %s does", name)
+			}
+		}
+	}
+}
+
+func TestReadmeLinksEverySender(t *testing.T) {
+	t.Parallel()
+	text := string(read(t, repository+"/README.md"))
+	for _, preset := range ingress.Presets() {
+		if !strings.Contains(text, "docs/senders.md#"+preset.Name+")") {
+			t.Errorf("README.md does not name %s", preset.Name)
+		}
 	}
 }
