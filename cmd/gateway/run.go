@@ -37,12 +37,18 @@ func newRunCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			to := command.ErrOrStderr()
+			if !isTerminal(to) {
+				behind := newTape(to)
+				defer behind.end()
+				to = behind
+			}
 			ctx, stop := untilSignal(command.Context())
 			var watching sync.WaitGroup
 			defer watching.Wait()
 			defer stop()
 			dial := console.NewDial(parsed)
-			out := newLog(command.ErrOrStderr(), zerolog.TraceLevel)
+			out := newLog(to, zerolog.TraceLevel)
 			sampler := newRepeats(out)
 			watching.Go(func() { sampler.run(ctx) })
 			g := &gateway{cfg: cfg, dial: dial, log: out.Hook(dial, sampler), limits: bridge.DefaultLimits(), files: newConfigFiles(path)}
@@ -75,8 +81,14 @@ func untilSignal(ctx context.Context) (context.Context, context.CancelFunc) {
 
 // newLog returns a log for people on a terminal and of JSON lines elsewhere.
 func newLog(out io.Writer, level zerolog.Level) zerolog.Logger {
-	if file, ok := out.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
+	if isTerminal(out) {
 		out = zerolog.ConsoleWriter{Out: out, TimeFormat: "15:04:05.000"}
 	}
 	return zerolog.New(out).Level(level).With().Timestamp().Logger()
+}
+
+// isTerminal reports whether somebody sits before an output.
+func isTerminal(out io.Writer) bool {
+	file, ok := out.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
 }
