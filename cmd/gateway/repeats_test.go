@@ -35,7 +35,7 @@ func TestFloodOfOneLineIsAFewAndACount(t *testing.T) {
 			log.Info().Int("n", i).Str("hop", "audit").Msg("an operator changed something")
 		}
 		log.Error().Msg("once")
-		time.Sleep(2 * repeatWithin)
+		time.Sleep(2 * repeatWithin) //nolint:forbidigo // of the bubble: takes no time
 		synctest.Wait()
 		for text, n := range map[string]int{
 			`"message":"the journal does not answer"`: repeatFirst, `"message":"an operator changed something"`: 500, `"message":"once"`: 1,
@@ -60,7 +60,7 @@ func TestFloodThatIsNotLoggedIsNotCounted(t *testing.T) {
 		for range 500 {
 			log.Warn().Msg("quiet")
 		}
-		time.Sleep(2 * repeatWithin)
+		time.Sleep(2 * repeatWithin) //nolint:forbidigo // of the bubble: takes no time
 		synctest.Wait()
 		if out.Len() > 0 {
 			t.Errorf("%s", out.String())
