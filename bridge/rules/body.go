@@ -24,7 +24,11 @@ func ReadData(contentType string, body []byte) any {
 		return nil
 	}
 	return &object{fields: fields, whole: sync.OnceValue(func() traits.Mapper {
-		return types.DefaultTypeAdapter.NativeToValue(DecodeData("", trimmed)).(traits.Mapper)
+		all, ok := DecodeData("", trimmed).(map[string]any)
+		if !ok { // it nests deeper than encoding/json reads
+			all = map[string]any{}
+		}
+		return types.DefaultTypeAdapter.NativeToValue(all).(traits.Mapper)
 	})}
 }
 
@@ -60,7 +64,7 @@ func (f Field) decode() any {
 		return text
 	case c == 't', c == 'f':
 		return c == 't'
-	case c == '-' || isDigit(c):
+	case c == '-' || c >= '0' && c <= '9':
 		return number(string(f.Value))
 	}
 	return DecodeData("", f.Value)
