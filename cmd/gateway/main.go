@@ -34,7 +34,10 @@ func execute(args []string, out, errOut io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(out)
 	root.SetErr(errOut)
-	err := root.Execute()
+	err := unknown(root, args)
+	if err == nil {
+		err = root.Execute()
+	}
 	var code exitCode
 	switch {
 	case err == nil:

@@ -46,6 +46,9 @@ type question struct {
 
 // request returns the question as an HTTP request.
 func (q question) request(ctx context.Context, server string) (*http.Request, error) {
+	if !strings.Contains(server, "://") {
+		server = "http://" + server // as console.addr is written
+	}
 	address := strings.TrimRight(server, "/") + q.path
 	if q.order == nil {
 		return http.NewRequestWithContext(ctx, cmp.Or(q.method, http.MethodGet), address, nil)

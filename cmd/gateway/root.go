@@ -1,6 +1,9 @@
 package main
 
 import (
+	"fmt"
+	"strings"
+
 	"github.com/spf13/cobra"
 )
 
@@ -24,4 +27,19 @@ func newRootCommand(started *bool) *cobra.Command {
 		newBackupCommand(), newRestoreCommand(),
 	)
 	return root
+}
+
+// unknown refuses a word that is no command below a command which only groups others:
+// cobra itself would show its help and succeed.
+func unknown(root *cobra.Command, args []string) error {
+	found, rest, err := root.Find(args)
+	if err != nil || found == root || found.Runnable() || len(rest) == 0 || strings.HasPrefix(rest[0], "-") {
+		return nil
+	}
+	meant := ""
+	found.SuggestionsMinimumDistance = 2
+	if similar := found.SuggestionsFor(rest[0]); len(similar) > 0 {
+		meant = fmt.Sprintf(" (did you mean %q?)", similar[0])
+	}
+	return fmt.Errorf("unknown command %q for %q%s; --help lists them", rest[0], found.CommandPath(), meant)
 }

@@ -1,0 +1,39 @@
+package main
+
+import (
+	"bytes"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+func TestWordThatIsNoCommandIsNotTakenForAWishForHelp(t *testing.T) {
+	t.Parallel()
+	for args, says := range map[string]string{
+		"runs lss": `did you mean "ls"?`, "pause tenan": `did you mean "tenant"?`, "webhooks nosuch": `unknown command "nosuch"`, "nosuch": `unknown command "nosuch"`,
+	} {
+		var out, errOut bytes.Buffer
+		if code := execute(strings.Fields(args), &out, &errOut); code != exitUsage || !strings.Contains(errOut.String(), says) || out.Len() > 0 {
+			t.Errorf("gateway %s: %d, %s%s", args, code, out.String(), errOut.String())
+		}
+	}
+	for _, args := range []string{"runs", "runs --help", "help runs"} {
+		var out, errOut bytes.Buffer
+		if code := execute(strings.Fields(args), &out, &errOut); code != exitDone || out.Len() == 0 {
+			t.Errorf("gateway %s: %d, %s", args, code, errOut.String())
+		}
+	}
+}
+
+func TestServerMayBeWrittenAsConsoleAddrIs(t *testing.T) {
+	t.Parallel()
+	console := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(`{"pauses":[]}`))
+	}))
+	defer console.Close()
+	var out, errOut bytes.Buffer
+	if code := execute([]string{"pause", "ls", "--server", strings.TrimPrefix(console.URL, "http://")}, &out, &errOut); code != exitDone {
+		t.Errorf("%d, %s", code, errOut.String())
+	}
+}
