@@ -130,6 +130,7 @@ func (in *Ingress) serve(c *gin.Context, name string, eventsOnly bool) {
 	}
 	d.batch = s.several(m)
 	d.end(in.admit(c.Request.Context(), live, s, arrivals, d.began))
+	share.free() // who waits needs its body no longer
 	in.awaitHTTP(c, &d)
 }
 
@@ -202,10 +203,11 @@ func (s *share) Read(p []byte) (int, error) {
 // Close closes the request's body.
 func (s *share) Close() error { return s.body.Close() }
 
-// free gives the share back.
+// free gives the share back; once more does nothing.
 func (s *share) free() {
 	s.of.held.Add(-s.taken)
 	s.source.held.Add(-s.taken)
+	s.taken = 0
 }
 
 func (in *Ingress) tooLarge() *refusal {
