@@ -142,6 +142,7 @@ func (in *Ingress) receive(c *gin.Context, s *source, body io.ReadCloser) (messa
 		c.Header("Accept-Encoding", "identity")
 		return m, refusef(Unsupported, "Content-Encoding %.40q is not read: send the body uncompressed", encoding)
 	}
+	standard(r.Header)
 	shown := in.evidenceOf(r, m.arrived)
 	if err := s.proof.glance(shown); err != nil {
 		return m, s.unproven(err)

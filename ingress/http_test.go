@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/qlikgateway/gateway/events"
 	"github.com/qlikgateway/gateway/ingress"
@@ -304,5 +305,28 @@ func TestBinaryEventTakesTheTraceOfItsRequestUnlessItHasItsOwn(t *testing.T) {
 	d.post(t, "/events", `{"specversion":"1.0","id":"1","source":"/a","type":"t"}`, "Content-Type: application/cloudevents+json", authorized, "Traceparent: "+header)
 	if got := d.shelf.arrivals()[0].Event.Extensions()["traceparent"]; got != nil {
 		t.Errorf("a structured event is changed: %v", got)
+	}
+}
+
+// Svix names its headers after itself; nobody may mix the two to have a signed
+// delivery taken again under another id.
+func TestSvixIsUnderstoodByItsOwnHeaders(t *testing.T) {
+	t.Parallel()
+	d := opened(t, nil)
+	d.Set(live(t, append(sources(), ingress.Source{Name: "svix", Preset: "standard-webhooks", Secrets: []string{"whsec_c2VjcmV0IG9mIHRoZSB0ZXN0"}}), 2))
+	h, body := http.Header{}, `{"type":"sync.completed"}`
+	if err := ingress.StandardWebhooks().Sign(h, []byte(body), "whsec_c2VjcmV0IG9mIHRoZSB0ZXN0", time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	headers := []string{"svix-id: " + h.Get("Webhook-Id"), "svix-timestamp: " + h.Get("Webhook-Timestamp"), "svix-signature: " + h.Get("Webhook-Signature")}
+	for _, again := range []bool{false, true} {
+		if r := d.post(t, "/hooks/svix", body, headers...); r.status != http.StatusAccepted || r.ID != h.Get("Webhook-Id") || r.Duplicate != again {
+			t.Errorf("answered %d %s", r.status, r.raw)
+		}
+	}
+	for _, mixed := range []string{"webhook-id: another", "webhook-signature: v1,AAAA"} {
+		if r := d.post(t, "/hooks/svix", body, append(headers, mixed)...); r.status != http.StatusUnauthorized {
+			t.Errorf("with %s: answered %d %s", mixed, r.status, r.raw)
+		}
 	}
 }

@@ -48,7 +48,7 @@ func openPresets() []Preset {
 			Config: "{preset: standard-webhooks, secret: env:WEBHOOK_SECRET}",
 			Setup: []string{
 				"Add an endpoint with the URL {url}.",
-				"Copy its signing secret (`whsec_...`, or the public key `whpk_...`) into the secret of the source.",
+				"Copy its signing secret (`whsec_...`, or the public key `whpk_...`) into the secret of the source. Svix's own `svix-` headers are read as well.",
 				"To change it without a gap, list both secrets until the sender uses the new one.",
 			},
 		},

@@ -6,6 +6,7 @@ import (
 	"crypto/ed25519"
 	"encoding/base64"
 	"errors"
+	"net/http"
 	"strings"
 	"time"
 )
@@ -67,6 +68,22 @@ func (c Webhooks) proof(secrets []string) (proof, error) {
 	}
 	p.v1 = v1.(hmacProof)
 	return p, nil
+}
+
+// standard gives the headers of Svix the names of the standard that was made of them,
+// unless one has such a name already: what is signed and what is read stay one.
+func standard(h http.Header) {
+	names := []string{"Id", "Timestamp", "Signature"}
+	for _, name := range names {
+		if len(h["Webhook-"+name]) > 0 {
+			return
+		}
+	}
+	for _, name := range names {
+		if values := h["Svix-"+name]; len(values) > 0 {
+			h["Webhook-"+name] = values
+		}
+	}
 }
 
 func (p webhooksProof) glance(e *evidence) error { return p.v1.glance(e) }
