@@ -31,6 +31,7 @@ const (
 type committer struct {
 	writer  *writer
 	batches bool // the stream syncs each message by itself
+	alone   int  // so many are published by themselves at a time
 
 	mu           sync.Mutex
 	single       int                 // under way by themselves
@@ -52,7 +53,7 @@ type deposit struct {
 }
 
 func newCommitter(js jetstream.JetStream, batches bool) *committer {
-	return &committer{writer: &writer{js: js}, batches: batches, flying: map[string]*deposit{}}
+	return &committer{writer: &writer{js: js}, batches: batches, alone: alone, flying: map[string]*deposit{}}
 }
 
 // store returns once the message is safe in the stream, or was before. A message
@@ -98,7 +99,7 @@ func (c *committer) enter(d *deposit) (other *deposit, itself bool) {
 		return other, false
 	}
 	c.flying[d.id] = d
-	if !c.batches || c.single < alone && !c.batching {
+	if !c.batches || c.single < c.alone && !c.batching {
 		c.single++
 		return nil, true
 	}
@@ -192,7 +193,7 @@ func (c *committer) publish(batch []*deposit) {
 		}
 	}
 	var each sync.WaitGroup
-	slots := make(chan struct{}, alone)
+	slots := make(chan struct{}, c.alone)
 	for _, d := range batch {
 		unbatched(d.msg)
 		slots <- struct{}{}

@@ -209,3 +209,25 @@ func appendFrom(b *testing.B, senders int, store func(*broker.Broker) func(conte
 	working.Wait()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
 }
+
+// BenchmarkThreshold sweeps how many messages are published by themselves before the
+// others wait for a batch.
+func BenchmarkThreshold(b *testing.B) {
+	body := bytes.Repeat([]byte("x"), 2048)
+	for _, alone := range []int{2, 4, 8, 16, 32, 64} {
+		for _, senders := range []int{4, 16, 64, 256} {
+			b.Run(fmt.Sprintf("alone=%d/senders=%d", alone, senders), func(b *testing.B) {
+				appendFrom(b, senders, func(o *broker.Broker) func(context.Context, string) error {
+					journal := journalOn(o)
+					events.Alone(journal, alone)
+					return func(ctx context.Context, id string) error {
+						a := arrival(id)
+						a.Event.DataEncoded = body
+						_, err := journal.Append(ctx, a, acme, 1)
+						return err
+					}
+				})
+			})
+		}
+	}
+}

@@ -14,6 +14,9 @@ func Decode(j *Journal, subject string, header nats.Header, body []byte) Entry {
 	return j.decode(stored{subject: subject, header: header, body: body})
 }
 
+// Alone sets how many messages the journal publishes by themselves at a time.
+func Alone(j *Journal, n int) { j.in.alone = n }
+
 // ErrAddress gives tests the reason of a delivery to a refused address.
 var ErrAddress = errAddress
 
