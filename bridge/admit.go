@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"slices"
 	"time"
 
 	"github.com/qlikgateway/gateway/bridge/rules"
@@ -29,16 +30,16 @@ func (s *Scheduler) Admit(now time.Time, cause Cause, plan rules.Plan) (id strin
 	}
 	s.admitted[plan.Rule] = cause.Sequence
 	s.stats.Admitted++
-	key := gatherKey(plan)
+	key := gatherKey(&plan)
 	t := s.joinable[key]
 	if s.late(t, cause, now) || t != nil && !s.restored.joins(cause.Sequence, t.run) {
 		t = nil
 	}
 	if t == nil || plan.Gather.None {
-		t, opened = s.open(cause, plan), true
+		t, opened = s.open(cause, &plan), true
 		s.stats.Opened++
 	} else {
-		s.replan(t, plan)
+		s.replan(t, &plan)
 		s.stats.Joined++
 	}
 	t.run.Causes.Add(cause.Sequence, cause.ID)
@@ -63,7 +64,7 @@ func (s *Scheduler) Admit(now time.Time, cause Cause, plan rules.Plan) (id strin
 // A gathering tells apart the runs that events may join.
 type gathering struct{ rule, key string }
 
-func gatherKey(plan rules.Plan) gathering { return gathering{plan.Rule, plan.Key} }
+func gatherKey(plan *rules.Plan) gathering { return gathering{plan.Rule, plan.Key} }
 
 // closeGathering lets no further event join a run.
 func (s *Scheduler) closeGathering(t *task) {
@@ -76,11 +77,11 @@ func (s *Scheduler) closeGathering(t *task) {
 // dead-lettered.
 func (s *Scheduler) Pass(sequence uint64) { s.cursor = max(s.cursor, sequence) }
 
-func (s *Scheduler) open(cause Cause, plan rules.Plan) *task {
+func (s *Scheduler) open(cause Cause, plan *rules.Plan) *task {
 	run := &Run{
 		Schema: recordSchema, ID: RunID(s.restored.Journal(s.names.Journal, cause.Sequence), cause.Sequence, plan.Tenant, plan.Rule),
 		Tenant: plan.Tenant, Rule: plan.Rule, Revision: cause.Revision, State: RunGathering,
-		Plan: plan, Steps: newSteps(plan), Opened: cause.Time, Newest: cause.Time, Trace: cause.Trace,
+		Plan: s.share(plan), Steps: newSteps(plan), Opened: cause.Time, Newest: cause.Time, Trace: cause.Trace,
 	}
 	if s.restored.covers(cause.Sequence) {
 		run.Restored = s.restored.Taken
@@ -103,7 +104,7 @@ func (s *Scheduler) rank(t *task) {
 	}
 }
 
-func newSteps(plan rules.Plan) []StepRecord {
+func newSteps(plan *rules.Plan) []StepRecord {
 	steps := make([]StepRecord, len(plan.Steps))
 	for i := range steps {
 		steps[i].State = StepWaiting
@@ -113,7 +114,7 @@ func newSteps(plan rules.Plan) []StepRecord {
 
 // replan gives a run that has called nothing yet the plan of its newest cause. What
 // was found out for the old plan is kept where the new one asks for the same.
-func (s *Scheduler) replan(t *task, plan rules.Plan) {
+func (s *Scheduler) replan(t *task, plan *rules.Plan) {
 	run := t.run
 	if !adopt(run, plan) {
 		s.withdraw(t)
@@ -121,14 +122,14 @@ func (s *Scheduler) replan(t *task, plan rules.Plan) {
 		run.Steps = newSteps(plan)
 		run.Steps[0].NotBefore, run.Steps[0].Waits = wait.NotBefore, wait.Waits
 	}
-	run.Plan, run.Bound = plan, false
+	run.Plan, run.Bound = s.share(plan), false
 	t.apps = nil
 	s.rank(t)
 }
 
 // adopt fills the published apps that were found into a new plan, and says whether
 // it has the same steps with the same apps and spaces as the run's.
-func adopt(run *Run, plan rules.Plan) bool {
+func adopt(run *Run, plan *rules.Plan) bool {
 	if len(plan.Steps) != len(run.Steps) {
 		return false
 	}
@@ -139,7 +140,8 @@ func adopt(run *Run, plan rules.Plan) bool {
 			return false
 		}
 		if found {
-			step.Args.Target = old.Args.Target
+			plan.Steps = slices.Clone(plan.Steps) // the caller's stay as they are
+			plan.Steps[i].Args.Target = old.Args.Target
 		}
 	}
 	return true

@@ -94,7 +94,7 @@ func (s *Scheduler) resolved(t *task, report Report, now time.Time) {
 		if report.Steps == nil {
 			report.Steps = []rules.Step{report.Step}
 		}
-		copy(t.run.Plan.Steps[i:], report.Steps)
+		copy(t.run.ownPlan().Steps[i:], report.Steps)
 		t.run.Bound = t.run.Plan.Join != nil
 		t.apps = nil
 		s.wonder(t.run, now)
@@ -112,7 +112,7 @@ func (s *Scheduler) found(t *task, report Report, now time.Time) {
 	case VerdictDone:
 		t.run.Steps[i].Mode = report.Mode
 		if report.Mode == PublishReplace {
-			t.run.Plan.Steps[i].Args.Target = report.Result.AppID
+			t.run.ownPlan().Steps[i].Args.Target = report.Result.AppID
 			t.apps = nil
 		}
 		s.touch(t)

@@ -102,7 +102,7 @@ func (x *Index) take(entry jetstream.KeyValueEntry) {
 	ended := strings.HasPrefix(entry.Key(), "ended.")
 	var run Run
 	gone := entry.Operation() != jetstream.KeyValuePut
-	if !gone && json.Unmarshal(entry.Value(), &run) != nil {
+	if !gone && (json.Unmarshal(entry.Value(), &run) != nil || run.Plan == nil) {
 		return // whoever opens it is told; a list goes on without it
 	}
 	x.mu.Lock()

@@ -89,7 +89,7 @@ func fill(tb testing.TB, js jetstream.JetStream, bucket string, active, ended in
 		run := bridge.Run{
 			Schema: 1, Tenant: "acme", Rule: fmt.Sprint("rule-", i%20), State: state, Opened: at, Started: at,
 			ID: bridge.RunID(opened, uint64(i+1), "acme", fmt.Sprint("rule-", i%20)),
-			Plan: rules.Plan{Steps: []rules.Step{
+			Plan: &rules.Plan{Steps: []rules.Step{
 				{Name: "reload", Action: rules.Reload, Args: rules.Args{App: app}},
 			}},
 			Steps: []bridge.StepRecord{{

@@ -32,5 +32,8 @@ func decodeRun(data []byte) (*Run, error) {
 	if err := json.Unmarshal(data, &run); err != nil {
 		return nil, err
 	}
+	if run.Plan == nil {
+		return nil, errors.New("it has no plan")
+	}
 	return &run, nil
 }

@@ -99,7 +99,7 @@ func TestTenantWithManyRunsIsDropped(t *testing.T) {
 	for i := range many {
 		runs = append(runs, &bridge.Run{
 			ID: fmt.Sprintf("run-%04d", i), Tenant: "acme", Rule: "refresh-sales", State: bridge.RunReady, Opened: time.Now(),
-			Plan:  rules.Plan{Tenant: "acme", Rule: "refresh-sales", Deadline: time.Hour, Steps: []rules.Step{{Name: "reload", Action: rules.Reload}}},
+			Plan:  &rules.Plan{Tenant: "acme", Rule: "refresh-sales", Deadline: time.Hour, Steps: []rules.Step{{Name: "reload", Action: rules.Reload}}},
 			Steps: []bridge.StepRecord{{State: bridge.StepWaiting}},
 		})
 	}

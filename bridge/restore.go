@@ -8,6 +8,8 @@ import (
 
 // restore takes a run from the ledger into memory. A call found under way is lost.
 func (s *Scheduler) restore(run *Run, now time.Time) {
+	run.share()
+	run.Plan = s.share(run.Plan)
 	t := &task{run: run, wakeI: -1}
 	s.tasks[run.ID] = t
 	s.rank(t)

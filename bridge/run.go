@@ -24,7 +24,7 @@ type Run struct {
 	Rule     string           `json:"rule"`
 	Revision uint64           `json:"revision"` // of the configuration that made the plan
 	State    RunState         `json:"state"`
-	Plan     rules.Plan       `json:"plan"`
+	Plan     *rules.Plan      `json:"plan"`  // never nil, and never changed in place: other runs have it too
 	Steps    []StepRecord     `json:"steps"` // one for each of Plan.Steps
 	Causes   Causes           `json:"causes"`
 	Opened   time.Time        `json:"opened"` // journal time of the first cause

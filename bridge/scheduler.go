@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"time"
 
+	"github.com/qlikgateway/gateway/bridge/rules"
 	"github.com/qlikgateway/gateway/events"
 	"github.com/qlikgateway/gateway/qlik"
 )
@@ -17,9 +18,10 @@ type Scheduler struct {
 	jitter func() float64            // in [0,1)
 	clock  func(time.Time) time.Time // our time on Qlik's clock
 
-	tasks    map[string]*task    // every run not yet ended and told, by id
-	joinable map[gathering]*task // by rule and gather key
-	lanes    map[string]*lane    // by app
+	tasks    map[string]*task          // every run not yet ended and told, by id
+	joinable map[gathering]*task       // by rule and gather key
+	plans    map[gathering]*rules.Plan // that runs share
+	lanes    map[string]*lane          // by app
 	quota    map[qlik.Class]*window
 	queues   map[qlik.Class]*queue
 	resolves queue
@@ -98,7 +100,7 @@ func NewScheduler(names Names, limits Limits, senses Senses, now time.Time, held
 	s := &Scheduler{
 		limits: limits, jitter: senses.Jitter, clock: senses.Clock, names: names,
 		cursor: held.Cursor, outbox: held.Outbox, unsaved: len(held.Outbox) > 0, restored: held.Restored,
-		tasks: map[string]*task{}, joinable: map[gathering]*task{}, lanes: map[string]*lane{},
+		tasks: map[string]*task{}, joinable: map[gathering]*task{}, plans: map[gathering]*rules.Plan{}, lanes: map[string]*lane{},
 		quota: map[qlik.Class]*window{}, queues: map[qlik.Class]*queue{},
 		admitted: map[string]uint64{}, reloads: map[string]*task{},
 		ours: newMemory(mostRemembered), pushed: newMemory(mostRemembered),

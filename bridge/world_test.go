@@ -194,7 +194,6 @@ func (w *world) fromJSON(run *Run) *Run {
 // cloneRun copies what the scheduler may change later.
 func cloneRun(run *Run) *Run {
 	out := *run
-	out.Plan.Steps = slices.Clone(run.Plan.Steps)
 	out.Steps = slices.Clone(run.Steps)
 	for i := range out.Steps {
 		out.Steps[i].Attempts = slices.Clone(run.Steps[i].Attempts)

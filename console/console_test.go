@@ -117,7 +117,7 @@ func (d *desk) put(from, n int, state bridge.RunState, step bridge.StepState) st
 		at := opened.Add(time.Duration(i) * 30 * time.Millisecond)
 		run := bridge.Run{
 			Schema: 1, ID: bridge.RunID(time.Unix(1_700_000_000, 0), uint64(i+1), "acme", "refresh"), Tenant: "acme", Rule: "refresh", State: state, Opened: at, Newest: at,
-			Plan: rules.Plan{Tenant: "acme", Rule: "refresh", Steps: []rules.Step{{Name: "reload", Action: rules.Reload, Args: rules.Args{App: "8f4f7f6e-1111-4222-8333-444455556666"}}}},
+			Plan: &rules.Plan{Tenant: "acme", Rule: "refresh", Steps: []rules.Step{{Name: "reload", Action: rules.Reload, Args: rules.Args{App: "8f4f7f6e-1111-4222-8333-444455556666"}}}},
 			Steps: []bridge.StepRecord{{
 				State: step, Tried: 1, Attempts: []bridge.Attempt{{CalledAt: at.Add(time.Second), AnsweredAt: at.Add(2 * time.Second), Sent: true}},
 				Result: bridge.Result{ReloadID: fmt.Sprint("reload-", i), Status: "RELOADING"},

@@ -5,13 +5,14 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"os"
+	"strings"
 	"time"
 
 	"github.com/qlikgateway/gateway/events/broker"
 )
 
-// A memoryReport says what a gateway holds in memory, in MiB of its resident set; what
-// of it is Go's heap in use follows.
+// A memoryReport says what a gateway holds in memory.
 type memoryReport struct {
 	Count  int     `json:"count"`
 	Start  float64 `json:"start_seconds"` // from the start of its process until it is ready
@@ -22,18 +23,18 @@ type memoryReport struct {
 
 // held is memory in MiB.
 type held struct {
-	RSS  float64 `json:"rss_mib"`
-	Heap float64 `json:"heap_mib"`
+	Resident float64 `json:"resident_mib"` // all of the process
+	Program  float64 `json:"program_mib"`  // of that, the program's own file; 0 where it is not known
+	Live     float64 `json:"live_mib"`     // what Go's last collection found in use
 }
 
 func (r *memoryReport) text() string {
-	return fmt.Sprintf(`start to ready     %6.0f ms (target: at most 100)
-idle               %6.1f MiB resident (target: at most 40), heap in use %.1f
-%d events     %6.1f MiB resident more (target: at most %.0f), heap in use %.1f more
-%d runs       %6.1f MiB resident more (target: at most %.0f), heap in use %.1f more
-`, r.Start*1000, r.Idle.RSS, r.Idle.Heap,
-		r.Count, r.Events.RSS-r.Idle.RSS, 30*float64(r.Count)/100_000, r.Events.Heap-r.Idle.Heap,
-		r.Count, r.Runs.RSS-r.Idle.RSS, 100*float64(r.Count)/100_000, r.Runs.Heap-r.Idle.Heap)
+	more := func(what string, most float64, h held) string {
+		return fmt.Sprintf("%-14s %7.1f MiB resident more (target: at most %.0f), %.1f more in use after a collection\n",
+			fmt.Sprint(r.Count, " ", what), h.Resident-r.Idle.Resident, most*float64(r.Count)/100_000, h.Live-r.Idle.Live)
+	}
+	return fmt.Sprintf("start to ready %7.0f ms (target: at most 100)\nidle           %7.1f MiB resident (target: at most 40): the program's file %.1f, in use after a collection %.1f\n",
+		r.Start*1000, r.Idle.Resident, r.Idle.Program, r.Idle.Live) + more("events", 30, r.Events) + more("runs", 100, r.Runs)
 }
 
 // putMemory measures a gateway that has nothing to do, one that was started with many
@@ -81,47 +82,58 @@ func (b *bench) holding(ctx context.Context, r *memoryReport, events int, gather
 	if events == 0 {
 		r.Start = time.Since(began).Seconds()
 	}
-	metrics := "http://" + s.up.Console + "/metrics"
-	if err := s.admitted(ctx, events); err != nil {
-		return held{}, err
-	}
-	return atRest(ctx, metrics)
+	return s.atRest(ctx)
 }
 
-// restless is how long memory may take to come to rest: the broker forgets what it
-// read after some seconds, and Go gives back what it freed little by little.
+// How long memory may take to come to rest: the broker forgets what it read after some
+// seconds, and Go collects every two minutes at the least.
 const (
-	restless = 90 * time.Second
+	restless = 150 * time.Second
 	restStep = 5 * time.Second
 )
 
-// atRest returns what a process holds once that grows less no more.
-func atRest(ctx context.Context, metrics string) (held, error) {
-	least := held{RSS: math.Inf(1)}
+// atRest returns the least that the gateway holds for a while.
+func (s *stage) atRest(ctx context.Context) (held, error) {
+	least := held{Resident: math.Inf(1)}
 	for began := time.Now(); time.Since(began) < restless; {
 		select {
 		case <-ctx.Done():
 			return held{}, ctx.Err()
 		case <-time.After(restStep):
 		}
-		rss, heap, err := memoryOf(ctx, metrics)
+		now, err := s.held(ctx)
 		if err != nil {
 			return held{}, err
 		}
-		if rss > least.RSS-1 && time.Since(began) > restless/3 {
-			break
+		if now.Resident < least.Resident {
+			least = now
 		}
-		least = held{rss, heap}
+		least.Live = now.Live
 	}
 	return least, nil
 }
 
-// memoryOf returns the resident set of a process and what of it is Go's heap in use,
-// both in MiB.
-func memoryOf(ctx context.Context, metrics string) (rss, heap float64, err error) {
-	if rss, err = metricOf(ctx, metrics, "process_resident_memory_bytes"); err != nil {
-		return 0, 0, err
+// held returns what the gateway holds now.
+func (s *stage) held(ctx context.Context) (held, error) {
+	metrics := "http://" + s.up.Console + "/metrics"
+	var got [3]float64
+	for i, name := range []string{"process_resident_memory_bytes", "go_memstats_next_gc_bytes", "go_gc_gogc_percent"} {
+		var err error
+		if got[i], err = metricOf(ctx, metrics, name); err != nil {
+			return held{}, err
+		}
 	}
-	heap, err = metricOf(ctx, metrics, "go_memstats_heap_inuse_bytes")
-	return rss / (1 << 20), heap / (1 << 20), err
+	const mib = 1 << 20
+	h := held{Resident: got[0] / mib, Live: got[1] / (1 + got[2]/100) / mib}
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.gateway.Process.Pid))
+	if err != nil {
+		return h, nil //nolint:nilerr // no such file but on Linux
+	}
+	for line := range strings.Lines(string(status)) {
+		if text, ok := strings.CutPrefix(line, "RssFile:"); ok {
+			_, err = fmt.Sscan(text, &h.Program)
+			h.Program /= 1 << 10
+		}
+	}
+	return h, err
 }
