@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -69,7 +70,7 @@ func (d *doctor) examineNamed(ctx context.Context, cfg *config, tenant string, c
 	apps, spaces := map[string]bool{}, map[string]bool{}
 	for _, rule := range cfg.Definitions {
 		if rule.Tenant == tenant || rule.Tenant == "" && len(cfg.Tenants) == 1 {
-			named(rule, cfg.Apps, apps, spaces)
+			named(rule, cfg, apps, spaces)
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(apps)) {
@@ -89,11 +90,11 @@ func (d *doctor) examineNamed(ctx context.Context, cfg *config, tenant string, c
 	}
 }
 
-// named collects the ids of apps and spaces that a rule names. What an event
-// decides is known only then.
-func named(rule rules.Definition, names map[string]string, apps, spaces map[string]bool) {
+// named collects the ids of apps and spaces that a rule names, in whichever of its
+// steps, or leaves to what the app says. What an event decides is known only then.
+func named(rule rules.Definition, cfg *config, apps, spaces map[string]bool) {
 	app := func(text string) {
-		for id, name := range names {
+		for id, name := range cfg.Apps {
 			if name == text {
 				text = id
 			}
@@ -101,16 +102,18 @@ func named(rule rules.Definition, names map[string]string, apps, spaces map[stri
 		note(apps, text)
 	}
 	app(rule.App)
-	for _, step := range rule.Do {
+	for _, step := range slices.Concat(rule.Do, rule.OnFailure, rule.Always) {
+		text := map[string]string{"app": rule.App}
 		for key, value := range step.Args {
-			text, _ := value.(string)
-			switch key {
-			case "app", "target":
-				app(text)
-			case "space":
-				note(spaces, text)
-			}
+			text[key], _ = value.(string)
 		}
+		if step.Action == string(rules.Publish) {
+			to := cfg.PublishTo[cmp.Or(cfg.Apps[text["app"]], text["app"])]
+			text["space"], text["target"] = cmp.Or(text["space"], to.Space), cmp.Or(text["target"], to.Target)
+		}
+		app(text["app"])
+		app(text["target"])
+		note(spaces, text["space"])
 	}
 }
 

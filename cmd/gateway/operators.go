@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/qlikgateway/gateway/bridge"
+	"github.com/qlikgateway/gateway/bridge/rules"
 	"github.com/qlikgateway/gateway/console"
 	"github.com/qlikgateway/gateway/ingress"
 	"github.com/qlikgateway/gateway/qlik"
@@ -26,9 +27,10 @@ func (r *reader) operators(c *config, sources []ingress.Source) {
 			Name: token.Name, Role: console.Role(token.Role), Secret: r.secret(token.Secret, child(path, "secret")...),
 		})
 	}
-	c.Definitions, c.Apps = r.written.Rules, map[string]string{}
+	c.Definitions, c.Apps, c.PublishTo = r.written.Rules, map[string]string{}, map[string]rules.PublishTo{}
 	for name, app := range r.written.Apps {
 		c.Apps[app.ID] = name
+		c.PublishTo[name] = rules.PublishTo(app.Publish)
 	}
 	for _, source := range sources {
 		c.Shown = append(c.Shown, shownSource(source))
