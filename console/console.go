@@ -60,6 +60,7 @@ type Console struct {
 	index    *bridge.Index
 	tail     *tail
 	statuses statuses
+	lately   glance
 	pages    map[string]*template.Template // by file
 	seal     []byte                        // signs the cookies of those who signed in
 	nudged   chan struct{}

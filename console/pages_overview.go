@@ -52,8 +52,9 @@ type quotaView struct {
 
 func (c *Console) overviewPage(g *gin.Context) {
 	setup, now := c.Setup(), time.Now()
+	flow, trouble := c.glance(now)
 	view := overview{
-		Loaded: c.index.Loaded(), Flow: c.index.Flow("", now.Add(-time.Hour)), Open: c.open(), Doing: map[string]int{}, Ended: map[string]int{},
+		Loaded: c.index.Loaded(), Flow: flow, Trouble: rows(setup, now, trouble), Open: c.open(), Doing: map[string]int{}, Ended: map[string]int{},
 		Recent: rows(setup, now, c.index.List(bridge.RunQuery{Limit: 10})),
 	}
 	for state, n := range view.Flow.States {
@@ -67,17 +68,6 @@ func (c *Console) overviewPage(g *gin.Context) {
 		}
 	}
 	view.Waiting = max(0, view.Open-view.Doing[string(bridge.DoingCall)]-view.Doing[string(bridge.DoingReload)])
-	counts := c.index.Counts("")
-	for _, state := range []bridge.RunState{bridge.RunHeld, bridge.RunFailed, bridge.RunExpired} {
-		if counts[state] == 0 {
-			continue // a search for none would look at every run
-		}
-		for _, s := range c.index.List(bridge.RunQuery{State: state, Limit: 5}) {
-			if state == bridge.RunHeld || now.Sub(s.Ended) < time.Hour {
-				view.Trouble = append(view.Trouble, row(setup, now, s))
-			}
-		}
-	}
 	c.show(g, "overview.html", page{Title: "Overview", At: "/", Live: true, Own: view})
 }
 
