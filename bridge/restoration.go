@@ -140,7 +140,7 @@ func (r *Run) doubt(since time.Time) {
 }
 
 // inDoubt says whether the run's step may have been called without our knowing, so
-// that Qlik is asked first. One that converges is just called again.
+// that Qlik is asked first. One that converges, or changes nothing, is just called again.
 func (t *task) inDoubt() bool {
 	i := t.run.current()
 	step := &t.run.Steps[i]
@@ -148,7 +148,7 @@ func (t *task) inDoubt() bool {
 		return false
 	}
 	switch t.run.Plan.Steps[i].Action {
-	case rules.Reload, rules.Copy:
+	case rules.Reload, rules.Copy, rules.Move, rules.Delete:
 		return true
 	case rules.Publish:
 		return step.Mode == PublishNew
