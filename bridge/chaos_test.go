@@ -117,12 +117,15 @@ type chaos struct {
 	accepted map[string]string // event id -> rule
 	answer   string            // the last one that refused an event
 	sent     int
+
+	door sync.RWMutex // what stands before the gateways: who locks it has closed it, and none is on its way in
 }
 
 // A replica is one gateway process with its own listeners.
 type replica struct {
 	c             *chaos
 	config        string
+	program       string
 	port, console int
 
 	process *exec.Cmd
@@ -179,7 +182,7 @@ func freePort(t *testing.T) int {
 
 // add configures one more gateway on a broker.
 func (c *chaos) add(store string) *replica {
-	r := &replica{c: c, port: freePort(c.t), console: freePort(c.t)}
+	r := &replica{c: c, program: c.binary, port: freePort(c.t), console: freePort(c.t)}
 	r.config = filepath.Join(c.folder, fmt.Sprintf("gateway-%d.yaml", len(c.replicas)))
 	text := fmt.Sprintf(`
 http: {addr: "127.0.0.1:%d"}
@@ -203,7 +206,7 @@ rules:
 }
 
 func (r *replica) start() {
-	r.process = exec.Command(r.c.binary, "run", "--config", r.config, "--log-level", "error")
+	r.process = exec.Command(r.program, "run", "--config", r.config, "--log-level", "error")
 	r.process.Env = append(os.Environ(), "CHAOS_SECRET="+chaosSecret)
 	r.process.Stderr = os.Stderr
 	if err := r.process.Start(); err != nil {
@@ -304,6 +307,10 @@ func (c *chaos) sendUntil(ctx context.Context) {
 
 // post sends an event to the gateway and says whether it was answered 202.
 func (r *replica) post(body string) bool {
+	if !r.c.door.TryRLock() {
+		return false
+	}
+	defer r.c.door.RUnlock()
 	request, err := http.NewRequest(http.MethodPost, fmt.Sprintf("http://127.0.0.1:%d/events", r.port), strings.NewReader(body))
 	if err != nil {
 		r.c.t.Error(err)

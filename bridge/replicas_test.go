@@ -29,8 +29,9 @@ const takeOverWithin = 10 * time.Second
 const handOverWithin = 15 * time.Second
 
 // TestReplicasTakeOver runs three real gateways on a NATS cluster of three, kills
-// the one that works, stops the next one for longer than its lease, and takes a
-// server of the cluster away, and asks one to stop. Nothing is lost and nothing started twice.
+// the one that works, stops the next one for longer than its lease, takes a server
+// of the cluster away, asks one to stop, and upgrades all, one at a time. Nothing is
+// lost and nothing started twice.
 func TestReplicasTakeOver(t *testing.T) {
 	t.Parallel()
 	c := newChaos(t, rand.New(rand.NewPCG(1, 2)))
@@ -45,6 +46,9 @@ func TestReplicasTakeOver(t *testing.T) {
 		w := newWire(t, urls)
 		r := c.add(fmt.Sprintf("url: %q, replicas: 3", w.url()))
 		wires[r] = w
+		if *replicasOld != "" {
+			r.program = *replicasOld
+		}
 		r.start()
 	}
 	ctx, stop := context.WithCancel(t.Context())
@@ -93,23 +97,25 @@ func TestReplicasTakeOver(t *testing.T) {
 		t.Logf("the one that worked was asked to stop; another one held the lease after %s", took.Round(time.Millisecond))
 	}
 	c.asked()
-	if *replicasLong {
-		for _, r := range c.replicas { // a rolling restart
-			if r.process != nil {
-				r.terminate()
-			}
-			r.start()
-			c.asked()
+	for _, r := range c.replicas {
+		if r.process != nil {
+			r.terminate()
 		}
-		last = c.worker(watch, 0)
+		r.program = c.binary
+		r.start()
+		c.asked()
 	}
+	last = c.worker(watch, last)
 	stop()
 	sender.Wait()
 	c.byPID(last).drain()
-	c.judge("three replicas: one killed, one stopped, the journal's leader lost, one asked to stop")
+	c.judge("three replicas: one killed, one stopped, the journal's leader lost, one asked to stop, all upgraded in turn")
 }
 
-var replicasLong = flag.Bool("replicas.long", false, "let TestReplicasTakeOver cut one from the network and restart all in turn too")
+var (
+	replicasLong = flag.Bool("replicas.long", false, "let TestReplicasTakeOver cut one from the network too")
+	replicasOld  = flag.String("replicas.old", "", "the program that TestReplicasTakeOver upgrades from; none = the same one")
+)
 
 // leader returns which server leads the journal.
 func (c *chaos) leader(b *broker.Broker) int {
