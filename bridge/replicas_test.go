@@ -287,6 +287,7 @@ func natsCluster(t *testing.T) []*server.Server {
 			ServerName: fmt.Sprint("n", i), Host: "127.0.0.1", Port: server.RANDOM_PORT, Routes: routes, NoSigs: true, NoLog: true,
 			Cluster:   server.ClusterOpts{Name: "c", Host: "127.0.0.1", Port: port, NoAdvertise: true},
 			JetStream: true, StoreDir: t.TempDir(), SyncAlways: true, JetStreamMaxStore: 2 << 30,
+			JetStreamLimits: server.JSLimitOpts{DefaultMaxConsumers: 100_000}, // each tenant's dispatcher reads the journal with one
 		})
 		if err != nil {
 			t.Fatal(err)

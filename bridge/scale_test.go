@@ -25,6 +25,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/qlikgateway/gateway/events/broker"
@@ -37,6 +38,7 @@ var (
 	scaleSubscribers = flag.Int("scale.subscribers", 1, "HTTP subscriptions of TestScale")
 	scaleRuns        = flag.Int("scale.runs", 20, "runs of TestScale, each of one event and with one outcome besides its end")
 	scaleSenders     = flag.Int("scale.senders", 8, "connections of TestScale")
+	scaleStreams     = flag.Int("scale.streams", 2, "streams of TestPartitions")
 	scaleLasts       = flag.Duration("scale.lasts", 300*time.Millisecond, "how long the senders of TestScale send as much as they can")
 )
 
@@ -310,4 +312,61 @@ func (s *scale) runs() {
 	if ended := s.messagesOf(s.watch.Names().Out, subject); ended != *scaleRuns {
 		s.t.Errorf("%d runs ended, want %d", ended, *scaleRuns)
 	}
+}
+
+// TestPartitions measures what one stream of three copies takes, and what several take
+// together, each message acknowledged once it is on the disks: the floor under a journal
+// that is split up. Nothing may be lost.
+func TestPartitions(t *testing.T) {
+	t.Parallel()
+	server := natsCluster(t)[0]
+	conn, err := nats.Connect(server.ClientURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	js, err := jetstream.New(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var streams []jetstream.Stream
+	for i := range *scaleStreams {
+		var stream jetstream.Stream
+		for deadline := time.Now().Add(time.Minute); stream == nil; {
+			stream, err = js.CreateStream(t.Context(), jetstream.StreamConfig{Name: fmt.Sprint("P", i), Replicas: 3, MaxBytes: 64 << 20})
+			if err != nil && time.Now().After(deadline) {
+				t.Fatal(err)
+			}
+		}
+		streams = append(streams, stream)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), *scaleLasts)
+	defer cancel()
+	var acknowledged atomic.Int64
+	var publishers sync.WaitGroup
+	body := bytes.Repeat([]byte("x"), 2048)
+	began := time.Now()
+	for i := range *scaleSenders {
+		publishers.Go(func() {
+			for ctx.Err() == nil {
+				if _, err := js.Publish(t.Context(), fmt.Sprint("P", i%*scaleStreams), body); err != nil {
+					t.Error(err)
+				}
+				acknowledged.Add(1)
+			}
+		})
+	}
+	publishers.Wait()
+	took, held := time.Since(began), 0
+	for _, stream := range streams {
+		info, err := stream.Info(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		held += int(info.State.Msgs)
+	}
+	if held != int(acknowledged.Load()) {
+		t.Errorf("%d were acknowledged, and %d are there", acknowledged.Load(), held)
+	}
+	t.Logf("%d streams of three copies, %d publishers: %.0f messages of 2 KiB a second", *scaleStreams, *scaleSenders, float64(held)/took.Seconds())
 }
