@@ -1,5 +1,5 @@
 # `make` lists what there is. Parts that are hardly ever run are built for size, without inlining.
-BUILD     = CGO_ENABLED=0 go build -trimpath -buildvcs=true -tags nomsgpack -gcflags=github.com/antlr4-go/...=-l -gcflags=google.golang.org/...=-l -gcflags=github.com/quic-go/...=-l -gcflags=go.opentelemetry.io/...=-l -gcflags=github.com/spf13/...=-l -gcflags=github.com/go-playground/...=-l -gcflags=github.com/goccy/...=-l -gcflags=go.mongodb.org/...=-l -gcflags=golang.org/x/text/...=-l -gcflags=github.com/qlikgateway/gateway/qlik/sim=-l -gcflags=github.com/qlikgateway/gateway/console=-l -ldflags "-s -w -buildid="
+BUILD     = CGO_ENABLED=0 go build -trimpath -buildvcs=true -tags nomsgpack -gcflags=github.com/antlr4-go/...=-l -gcflags=google.golang.org/...=-l -gcflags=github.com/quic-go/...=-l -gcflags=go.opentelemetry.io/...=-l -gcflags=github.com/spf13/...=-l -gcflags=github.com/go-playground/...=-l -gcflags=github.com/goccy/...=-l -gcflags=go.mongodb.org/...=-l -gcflags=golang.org/x/text/...=-l -gcflags=github.com/pelletier/...=-l -gcflags=github.com/gabriel-vasile/...=-l -gcflags=go.yaml.in/...=-l -gcflags=github.com/nats-io/jwt/...=-l -gcflags=github.com/qlikgateway/gateway/qlik/sim=-l -gcflags=github.com/qlikgateway/gateway/console=-l -ldflags "-s -w -buildid="
 PLATFORMS = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
 
 help: ## this list

@@ -33,6 +33,7 @@ func Fields(body []byte) ([]Field, bool) {
 	})
 	return fields, read
 }
+
 // Text returns the text of a JSON string.
 func Text(quoted []byte) (string, bool) {
 	if len(quoted) < 2 || quoted[0] != '"' {
