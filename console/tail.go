@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2/event"
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/qlikgateway/gateway/events"
@@ -103,13 +103,13 @@ func toldOf(msg jetstream.Msg) (Told, bool) {
 	if err != nil {
 		return Told{}, false
 	}
-	return toldFrom(meta.Sequence.Stream, msg.Data())
+	return toldFrom(meta.Sequence.Stream, msg.Headers(), msg.Data())
 }
 
 // toldFrom reads an outcome as it is on the stream.
-func toldFrom(sequence uint64, data []byte) (Told, bool) {
-	var event cloudevents.Event
-	if err := json.Unmarshal(data, &event); err != nil {
+func toldFrom(sequence uint64, header nats.Header, body []byte) (Told, bool) {
+	event, data, err := events.ReadOutcome(header, body)
+	if err != nil {
 		return Told{}, false
 	}
 	extension := func(name string) string { text, _ := event.Extensions()[name].(string); return text }

@@ -100,7 +100,7 @@ func (c *Console) showEvent(g *gin.Context) {
 		c.unavailable(g, err)
 		return
 	}
-	told, ok := toldFrom(msg.Sequence, msg.Data)
+	told, ok := toldFrom(msg.Sequence, msg.Header, msg.Data)
 	if !ok {
 		problem(g, http.StatusNotFound, "what is kept under this sequence is no outcome")
 		return

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -113,7 +114,7 @@ func (p *Publisher) CallBack(ctx context.Context, outcome Outcome, callbacks ...
 	}
 	for _, callback := range callbacks {
 		msg := nats.NewMsg(p.cfg.CallbackSubject + "." + Token(outcome.Tenant) + "." + Token(callback.Source))
-		msg.Header.Set(headerContentType, MediaEvent)
+		maps.Copy(msg.Header, told.Header)
 		msg.Header.Set(HeaderSource, callback.Source)
 		msg.Header.Set(headerCallback, encodeHeader(callback.URL))
 		msg.Header.Set(jetstream.MsgIDHeader, digest(outcome.ID, callback.Source, callback.URL))

@@ -154,7 +154,7 @@ func (c *Caller) call(ctx context.Context, source string, msg jetstream.Msg) (an
 	if err != nil {
 		return answer{reason: ReasonUndecodable, err: err}, ""
 	}
-	event, err := DecodeStructured(msg.Data())
+	event, body, err := ReadOutcome(msg.Headers(), msg.Data())
 	if err != nil {
 		return answer{reason: ReasonUndecodable, err: err}, ""
 	}
@@ -177,7 +177,7 @@ func (c *Caller) call(ctx context.Context, source string, msg jetstream.Msg) (an
 		return answer{reason: ReasonForbiddenAddress, err: err}, parsed.Host
 	}
 	defer courier.close()
-	a := courier.deliver(ctx, event, msg.Data())
+	a := courier.deliver(ctx, event, body)
 	c.rest(parsed.Host, a)
 	return a, parsed.Host
 }

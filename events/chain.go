@@ -157,7 +157,7 @@ func (c *Chain) hear(ctx context.Context, msg stored) (bool, error) {
 	if !set.ListensToOwn() {
 		return false, nil
 	}
-	outcome, err := DecodeStructured(msg.body)
+	outcome, _, err := ReadOutcome(msg.header, msg.body)
 	if err != nil {
 		c.Log.Error().Err(err).Str("hop", "chain").Uint64("sequence", msg.sequence).Msg("an outcome cannot be read")
 		return false, nil

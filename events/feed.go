@@ -225,7 +225,7 @@ func (w wish) text(msg stored, next uint64) []byte {
 	if msg.sequence > next {
 		fmt.Fprintf(&text, "event: gap\ndata: {\"first\":%d,\"last\":%d}\n\n", next, msg.sequence-1)
 	}
-	event, err := DecodeStructured(msg.body)
+	event, body, err := ReadOutcome(msg.header, msg.body)
 	if err != nil {
 		return text.Bytes()
 	}
@@ -237,7 +237,7 @@ func (w wish) text(msg stored, next uint64) []byte {
 	fmt.Fprintf(&text, "id: %d\n", msg.sequence)
 	if wanted && err == nil {
 		text.WriteString("data: ")
-		text.Write(bytes.ReplaceAll(msg.body, []byte("\n"), []byte("\ndata: ")))
+		text.Write(bytes.ReplaceAll(body, []byte("\n"), []byte("\ndata: ")))
 		text.WriteByte('\n')
 	}
 	text.WriteByte('\n')

@@ -2,14 +2,12 @@ package events
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	cloudevents "github.com/cloudevents/sdk-go/v2/event"
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -20,6 +18,7 @@ const publishWithin = 10 * time.Second
 type PublisherConfig struct {
 	Subject string // outcomes go to <Subject>.<tenant>.<noun>.<participle>.<key>; see broker.Names
 	Source  string // the CloudEvents source is <Source>/<tenant>; default /qlikgateway
+	Binary  bool   // outcomes go out in binary mode: attributes as ce- headers; default structured
 
 	CallbackSubject string // who is to be called back goes to <CallbackSubject>.<tenant>.<source>
 }
@@ -52,6 +51,7 @@ func (p *Publisher) Publish(ctx context.Context, outcomes ...Outcome) error {
 		if err != nil {
 			return err
 		}
+		msg.Header.Set(jetstream.MsgIDHeader, outcome.ID)
 		ack, err := p.js.PublishMsgAsync(msg, jetstream.WithStallWait(publishWithin))
 		if err != nil {
 			return classify("publish outcome "+outcome.ID, err)
@@ -74,23 +74,6 @@ func (p *Publisher) Publish(ctx context.Context, outcomes ...Outcome) error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// message returns the outcome as a structured CloudEvent.
-func (p *Publisher) message(outcome Outcome) (*nats.Msg, error) {
-	event, err := outcome.CloudEvent(p.cfg.Source)
-	if err != nil {
-		return nil, err
-	}
-	body, err := json.Marshal(event)
-	if err != nil {
-		return nil, fmt.Errorf("encode outcome %s: %w", outcome.ID, err)
-	}
-	msg := nats.NewMsg(p.cfg.Subject + "." + outcome.subject())
-	msg.Header.Set(headerContentType, MediaEvent)
-	msg.Header.Set(jetstream.MsgIDHeader, outcome.ID)
-	msg.Data = body
-	return msg, nil
 }
 
 // subject returns `<tenant>.<noun>.<participle>.<key>`; a type that is not the

@@ -13,7 +13,7 @@ import (
 )
 
 func publisherOn(b *broker.Broker) *events.Publisher {
-	return events.NewPublisher(b.JetStream(), events.PublisherConfig{Subject: b.Names().OutSubject})
+	return events.NewPublisher(b.JetStream(), events.PublisherConfig{Subject: b.Names().OutSubject, Binary: b.Binary()})
 }
 
 func subscribe(t *testing.T, b *broker.Broker, subject string) *nats.Subscription {

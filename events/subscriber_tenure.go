@@ -206,7 +206,7 @@ func (t *tenure) take(ctx context.Context, msg stored) error {
 		}
 	}
 	t.state.Next, t.dirty = msg.sequence+1, true
-	event, err := DecodeStructured(msg.body)
+	event, _, err := ReadOutcome(msg.header, msg.body)
 	if err != nil {
 		t.log.Error().Err(err).Str("hop", "deliver").Uint64("sequence", msg.sequence).Msg("an outcome cannot be read")
 		return nil

@@ -69,7 +69,7 @@ func (t *tenure) try(ctx context.Context, a *attempt, validated bool) {
 }
 
 // gatherUp reads the outcomes of an attempt, as many as fit one delivery, and returns
-// them as they are stored, with the first of them. There are none when the first
+// each as one JSON object, with the first of them. There are none when the first
 // cannot be read; then the attempt says why.
 func (t *tenure) gatherUp(ctx context.Context, a *attempt) (bodies [][]byte, first cloudevents.Event) {
 	size := 0
@@ -78,8 +78,9 @@ func (t *tenure) gatherUp(ctx context.Context, a *attempt) (bodies [][]byte, fir
 		for _, sequence := range sequences {
 			msg, err := t.stream.GetMsg(ctx, sequence)
 			var event cloudevents.Event
+			var body []byte
 			if err == nil {
-				event, err = DecodeStructured(msg.Data)
+				event, body, err = ReadOutcome(msg.Header, msg.Data)
 			}
 			if err != nil && len(bodies) == 0 {
 				a.unreadable(msg, err)
@@ -88,13 +89,13 @@ func (t *tenure) gatherUp(ctx context.Context, a *attempt) (bodies [][]byte, fir
 			if err != nil {
 				break // of this lane, no more: the next try begins with it
 			}
-			if size += len(msg.Data); size > largestDelivery && len(bodies) > 0 {
+			if size += len(body); size > largestDelivery && len(bodies) > 0 {
 				return bodies, named(first, ids)
 			}
 			if len(bodies) == 0 {
 				first = event
 			}
-			bodies, ids, a.sent[i] = append(bodies, msg.Data), append(ids, event.ID()), a.sent[i]+1
+			bodies, ids, a.sent[i] = append(bodies, body), append(ids, event.ID()), a.sent[i]+1
 		}
 	}
 	return bodies, named(first, ids)

@@ -236,7 +236,7 @@ func (r *reader) broker() broker.Config {
 		Prefix:    w.Prefix,
 		Replicas:  w.Replicas,
 
-		JournalBytes: w.JournalBytes, Sync: w.Sync,
+		JournalBytes: w.JournalBytes, Sync: w.Sync, Binary: w.Format == "binary",
 	}
 	if c.DataDir == "" && c.URL == "" {
 		c.DataDir = defaultDataDir

@@ -35,6 +35,6 @@ func openStore(ctx context.Context, b *broker.Broker) (*store, error) {
 			Replicas: b.Replicas(), Unsynced: b.Unsynced(),
 		}),
 		dead:      events.NewDeadLetters(js, names.Dead, names.DeadSubject),
-		publisher: events.NewPublisher(js, events.PublisherConfig{Subject: names.OutSubject, CallbackSubject: names.CallbackSubject}),
+		publisher: events.NewPublisher(js, events.PublisherConfig{Subject: names.OutSubject, CallbackSubject: names.CallbackSubject, Binary: b.Binary()}),
 	}, nil
 }

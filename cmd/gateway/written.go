@@ -56,6 +56,7 @@ type writtenBroker struct {
 	Replicas int    `json:"replicas"`
 	Prefix   string `json:"prefix"`
 	Sync     string `json:"sync"`
+	Format   string `json:"format"`
 
 	JournalBytes int64 `json:"journal_bytes"`
 }

@@ -151,6 +151,9 @@ func (b *Broker) Replicas() int { return max(b.cfg.Replicas, 1) }
 // Unsynced reports whether messages are acknowledged before they are synced.
 func (b *Broker) Unsynced() bool { return b.cfg.Sync == SyncInterval }
 
+// Binary reports whether outcomes are put on NATS in binary mode.
+func (b *Broker) Binary() bool { return b.cfg.Binary }
+
 // Names returns the names of streams, buckets and subjects.
 func (b *Broker) Names() Names { return b.names }
 

@@ -30,6 +30,7 @@ type Config struct {
 	Replicas     int    // copies of each stream and bucket on an external cluster; default 1
 	Installation string // names this installation; a store that belongs to another one is refused. "" = what the store says
 	Sync         string // when the embedded server syncs what it stores; default SyncAlways
+	Binary       bool   // outcomes go out with their attributes as ce- headers; default: structured, in JSON
 	JournalBytes int64  // size at which the journal refuses events; default: half of the usable disk, at most 8 GiB
 }
 
