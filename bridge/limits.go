@@ -83,3 +83,15 @@ func (l Limits) late(class qlik.Class) time.Duration {
 	}
 	return l.takeOverGrace(rules.Copy)
 }
+
+// unheard is when a call that was written down at a time, and to which no answer is on
+// record, reached Qlik at the latest: not long after it was written, however often the
+// tenant was taken over since.
+func (l Limits) unheard(class qlik.Class, called, now time.Time) time.Time {
+	latest := now.Add(l.late(class))
+	l.Alone = false // it may have waited for its bound before it was sent
+	if end := called.Add(l.late(class)); end.Before(latest) {
+		return end
+	}
+	return latest
+}

@@ -84,7 +84,7 @@ func (s *Scheduler) recall(run *Run, now time.Time) {
 			switch {
 			case !attempt.Sent, !calls:
 			case attempt.AnsweredAt.IsZero():
-				s.quota[class].add(now.Add(s.limits.late(class)))
+				s.quota[class].add(s.limits.unheard(class, attempt.CalledAt, now))
 			case unanswered(attempt.Reason):
 				s.quota[class].add(attempt.AnsweredAt.Add(s.limits.Grace))
 			default:
