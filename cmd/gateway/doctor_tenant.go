@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -34,6 +35,7 @@ func (d *doctor) examineTenant(ctx context.Context, cfg *config, name string) {
 		return
 	}
 	d.ok(what, cfg.Tenants[name].Qlik.URL+" answers, and takes the credentials")
+	d.examineScopes(cfg, name)
 	now := time.Now()
 	if off := client.ServerTime(now).Sub(now); off.Abs() > wrongClock {
 		d.add(gradeWarn, what+", clock", fmt.Sprintf("ours is %s from Qlik's", off.Round(time.Second)), "have this machine's clock set by NTP: quotas, deadlines and signatures go by it")
@@ -76,7 +78,7 @@ func (d *doctor) examineNamed(ctx context.Context, cfg *config, tenant string, c
 	for _, id := range slices.Sorted(maps.Keys(apps)) {
 		what := "tenant " + tenant + ", app " + id
 		app, err := client.GetApp(ctx, id)
-		if !d.judge(what, app.Name, err, "name an app that is there, or give the gateway's user access: a role in the app's space") {
+		if !d.judge(what, app.Name, err, "name an app that is there, or give the gateway's user access: a role in the app's space, and the scope apps to an OAuth client") {
 			continue
 		}
 		if _, err := client.ListReloads(ctx, qlik.ReloadQuery{AppID: id, Limit: 1}); err != nil {
@@ -86,7 +88,7 @@ func (d *doctor) examineNamed(ctx context.Context, cfg *config, tenant string, c
 	for _, id := range slices.Sorted(maps.Keys(spaces)) {
 		space, err := client.GetSpace(ctx, id)
 		found := space.Name + " (" + space.Type + ")"
-		d.judge("tenant "+tenant+", space "+id, found, err, "name a space that is there, and make the gateway's user a member: publishing takes the role facilitator or publisher")
+		d.judge("tenant "+tenant+", space "+id, found, err, "name a space that is there, make the gateway's user a member (publishing takes the role facilitator or publisher), and allow its OAuth client the scope spaces")
 	}
 }
 
@@ -134,6 +136,11 @@ func (d *doctor) examineWebhooks(ctx context.Context, cfg *config) {
 		}
 		ctx, cancel := context.WithTimeout(ctx, doctorLimit)
 		webhook, err := r.find(ctx)
+		var found inspection
+		if err == nil && webhook != nil && webhook.Enabled {
+			found, err = r.inspect(ctx, time.Now().Add(-24*time.Hour))
+		}
+		reached := reach(ctx, webhook)
 		cancel()
 		switch {
 		case err != nil:
@@ -142,8 +149,37 @@ func (d *doctor) examineWebhooks(ctx context.Context, cfg *config) {
 			d.add(gradeWarn, what, "is not registered at Qlik", "`gateway webhooks register --source "+source.Name+"`")
 		case !webhook.Enabled:
 			d.add(gradeWarn, what, "is registered and disabled", "`gateway webhooks repair --source "+source.Name+"`")
+		case reached != nil:
+			d.add(gradeWarn, what, reached.Error(), "Qlik sends there: compare the address with http.addr and whatever is in front of the gateway")
+		case len(found.Problems) > 0:
+			d.add(gradeWarn, what, strings.Join(found.Problems, "; "), "`gateway webhooks check --source "+source.Name+"` says more")
 		default:
-			d.ok(what, "is registered and enabled; `gateway webhooks check` looks closer")
+			d.ok(what, fmt.Sprintf("is registered and enabled, and its address answers; %s delivered within a day", count(found.Delivered, "event")))
 		}
 	}
+}
+
+// reach looks whether the address that Qlik sends to answers as the gateway does: a
+// request that nothing proves is refused there, and not unknown.
+func reach(ctx context.Context, webhook *qlik.Webhook) error {
+	if webhook == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, doctorLimit/3)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, webhook.URL, strings.NewReader("{}"))
+	if err != nil {
+		return fmt.Errorf("its address is none: %w", err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	response, err := client.Do(request)
+	if err != nil {
+		return fmt.Errorf("its address cannot be reached from here: %w", err)
+	}
+	_ = response.Body.Close()
+	if response.StatusCode != http.StatusUnauthorized {
+		return fmt.Errorf("its address answers a stranger with %s, where the gateway answers 401", response.Status)
+	}
+	return nil
 }
