@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/qlikgateway/gateway/bridge/rules"
 )
 
 // DefaultIndexed is how many runs an Index knows at most when nothing else is said.
@@ -102,8 +104,11 @@ func (x *Index) take(entry jetstream.KeyValueEntry) {
 	ended := strings.HasPrefix(entry.Key(), "ended.")
 	var run Run
 	gone := entry.Operation() != jetstream.KeyValuePut
-	if !gone && (json.Unmarshal(entry.Value(), &run) != nil || run.Plan == nil) {
+	if !gone && json.Unmarshal(entry.Value(), &run) != nil {
 		return // whoever opens it is told; a list goes on without it
+	}
+	if run.Plan == nil {
+		run.Plan = &rules.Plan{}
 	}
 	x.mu.Lock()
 	if gone {

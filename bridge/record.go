@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/qlikgateway/gateway/bridge/rules"
 )
 
 // ErrUnreadable is wrapped by the error of a record in the ledger that this gateway
@@ -32,8 +34,8 @@ func decodeRun(data []byte) (*Run, error) {
 	if err := json.Unmarshal(data, &run); err != nil {
 		return nil, err
 	}
-	if run.Plan == nil {
-		return nil, errors.New("it has no plan")
+	if run.Plan == nil { // the record has none: one with nothing in it
+		run.Plan = &rules.Plan{}
 	}
 	return &run, nil
 }

@@ -30,7 +30,7 @@ func TestYAMLTrapsGetAnAnswer(t *testing.T) {
 		{"broken second document", tenant + "---\n{", "gateway.yaml:3:1: did not find expected node content"},
 		{"duplicate key", tenant + "http: {addr: ':1', addr: ':2'}", `gateway.yaml:2:20: http.addr: the key "addr" is there twice; the first is on line 2`},
 		{"alias inside itself", tenant + "rules: &r [*r]", "gateway.yaml:2:12: rules[0][0]: the alias *r is inside what it stands for"},
-		{"unknown alias", tenant + "rules: *nobody", "gateway.yaml:1:1: unknown anchor 'nobody' referenced"},
+		{"unknown alias", tenant + "rules: *nobody", "gateway.yaml:2:1: unknown anchor 'nobody' referenced"},
 		{"merge", tenant + "http: {<<: {addr: ':1'}}", "gateway.yaml:2:8: http.<<: << is not supported; write the keys out"},
 		{"tag", tenant + "http: !secret {addr: ':1'}", "gateway.yaml:2:7: http: the tag !secret is not supported"},
 		{"tagged text", tenant + "http: {addr: !vault x}", "gateway.yaml:2:14: http.addr: the tag !vault is not supported"},
