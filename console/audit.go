@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"net/http"
@@ -27,6 +28,7 @@ type guard func(action string, do gin.HandlerFunc) []gin.HandlerFunc
 type deed struct {
 	tenant string
 	object string // default: what the path names
+	action string // default: what was asked
 	note   string // in a few words
 	failed error  // why it was not done, where the answer is a good one nevertheless
 	idle   bool   // nothing was to be changed
@@ -53,7 +55,7 @@ func (c *Console) audit(action string) gin.HandlerFunc {
 		}
 		someone := who(g)
 		told := events.AuditData{
-			Tenant: done.tenant, By: someone.Name, Role: string(someone.Role), Action: action, Object: done.object,
+			Tenant: done.tenant, By: someone.Name, Role: string(someone.Role), Action: cmp.Or(done.action, action), Object: done.object,
 			Outcome: outcomeOf(g.Writer.Status(), done.failed), Note: done.note,
 		}
 		if told.Object == "" {

@@ -60,6 +60,7 @@ func TestEveryChangeIsToldAsAnEvent(t *testing.T) {
 		{"POST", "/api/v1/backup", "{}", order, "backUp", "backup", "refused"},
 		{"POST", "/api/v1/subscriptions/alerts/enable", "{}", order, "enableSubscription", "subscriptions/alerts", "done"},
 		{"POST", "/api/v1/replay", `{"from": "2026-01-01T00:00:00Z"}`, order, "replay", "replay", "done"},
+		{"POST", "/api/v1/replay", `{"run": "` + run + `"}`, order, "retryRun", "runs/" + run, "refused"}, // as gateway runs retry asks
 		{"POST", "/api/v1/dead/1/replay", "{}", order, "replayDeadLetter", "dead/1", "done"},
 		{"POST", "/dead", "letter=9&do=replay", form, "replayDeadLetter", "dead/9", "refused"},
 		{"DELETE", "/api/v1/dead/1", "", order, "dropDeadLetter", "dead/1", "done"},

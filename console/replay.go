@@ -31,7 +31,7 @@ func (cfg Config) replay(c *gin.Context) {
 	begun, done := false, deedOf(c)
 	done.idle = query.DryRun
 	if query.Run != "" {
-		done.object = "runs/" + url.PathEscape(query.Run)
+		done.action, done.object = "retryRun", "runs/"+url.PathEscape(query.Run) // the same change
 	}
 	lines := json.NewEncoder(c.Writer)
 	write := func(line ReplayLine) error {

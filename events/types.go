@@ -128,7 +128,7 @@ func Catalog() []Kind {
 		{TypeRuleResumed, "pause", PauseData{}, "rule", false, "the rule's pause ended, by an operator or its time"},
 		{TypeBudgetWarned, "budget", BudgetData{}, "app", false, "four fifths of the daily budget of an app, or of the tenant, are used"},
 		{TypeBudgetExhausted, "budget", BudgetData{}, "app", false, "the daily budget of an app, or of the tenant, is used up: further reloads wait, nothing is lost"},
-		{TypeAuditRecorded, "audit", AuditData{}, "", false, "an operator changed something, or tried to, through the API, a page or the command line"},
+		{TypeAuditRecorded, "audit", AuditData{}, "", false, "an operator changed something on a running gateway, or tried to, through the API, a page or a command"},
 		{TypeSubscriptionWarned, "subscription", SubscriptionData{}, "subscription", false, "deliveries over HTTP fail, and the subscription will be disabled if they go on failing"},
 		{TypeSubscriptionDisabled, "subscription", SubscriptionData{}, "subscription", false, "nothing is delivered over HTTP until somebody enables the subscription: it answered 410, or failed for too long"},
 		{TypeSubscriptionGap, "subscription", SubscriptionData{}, "subscription", false, "outcomes were kept no longer before they could be delivered"},
