@@ -12,8 +12,7 @@ import (
 	"github.com/sony/gobreaker/v2"
 )
 
-// begin loads how far the subscription has come. A new one begins with the next
-// outcome to come.
+// begin loads how far the subscription has come.
 func (s *Subscriber) begin(ctx context.Context) (*tenure, error) {
 	t := &tenure{
 		Subscriber: s, queue: newQueue(), batch: s.to.Batch, told: make(chan stored), tried: make(chan attempt, s.to.Concurrency),
@@ -24,18 +23,17 @@ func (s *Subscriber) begin(ctx context.Context) (*tenure, error) {
 		IsExcluded:    func(err error) bool { return errors.Is(err, errNoAnswer) },
 		OnStateChange: func(_ string, from, to gobreaker.State) { t.broke(from, to) },
 	})
-	var err error
+	err := s.cfg.States.Begin(ctx, s.to.Name)
+	if err != nil {
+		return nil, err
+	}
+	if t.state, t.revision, err = s.cfg.States.load(ctx, s.to.Name); err != nil {
+		return nil, err
+	}
 	if t.stream, err = s.cfg.States.look(ctx); err != nil {
 		return nil, err
 	}
 	first, last := t.stream.CachedInfo().State.FirstSeq, t.stream.CachedInfo().State.LastSeq
-	t.state, t.revision, err = s.cfg.States.load(ctx, s.to.Name)
-	if errors.Is(err, ErrNoSubscription) {
-		t.state, err = SubscriptionState{Next: last + 1}, nil
-	}
-	if err != nil {
-		return nil, err
-	}
 	t.refresh(last)
 	if err := t.requeue(ctx, first); err != nil {
 		return nil, err

@@ -110,6 +110,22 @@ func (s *Subscriptions) save(ctx context.Context, name string, state Subscriptio
 	return revision, classify("save state of subscription "+name, err)
 }
 
+// Begin notes for those of the subscriptions that never began that they begin with
+// the next outcome to come. It needs no lease: what another replica noted first holds.
+func (s *Subscriptions) Begin(ctx context.Context, names ...string) error {
+	stream, err := s.look(ctx)
+	if err != nil {
+		return err
+	}
+	next := stream.CachedInfo().State.LastSeq + 1
+	for _, name := range names {
+		if _, err := s.save(ctx, name, SubscriptionState{Next: next}, 0); err != nil && !errors.Is(err, errTaken) {
+			return err
+		}
+	}
+	return nil
+}
+
 // Enable lets a disabled subscription go on with the oldest outcome that it was not
 // told. It returns ErrNoSubscription for one that never began.
 func (s *Subscriptions) Enable(ctx context.Context, name string) error {

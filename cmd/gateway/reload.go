@@ -106,6 +106,9 @@ func (g *gateway) reload(ctx context.Context, s *session) error {
 	if err != nil {
 		return fmt.Errorf("record the configuration: %w", err)
 	}
+	if err := s.tellers.begin(ctx, next.Subscriptions); err != nil {
+		return err
+	}
 	if pair != nil {
 		g.certificate.current.Store(pair)
 	}

@@ -58,8 +58,23 @@ func (g *gateway) openTellers(ctx context.Context, b *broker.Broker, shared brid
 	if err != nil {
 		return nil, err
 	}
-	t.subscribers, err = t.make(g.cfg.Subscriptions)
-	return t, err
+	if t.subscribers, err = t.make(g.cfg.Subscriptions); err != nil {
+		return nil, err
+	}
+	return t, t.begin(ctx, g.cfg.Subscriptions)
+}
+
+// begin notes where new subscriptions begin, so that they are told of all that is
+// published from now on, however long it takes until somebody works for them.
+func (t *tellers) begin(ctx context.Context, subscriptions []events.Subscription) error {
+	var names []string
+	for _, subscription := range subscriptions {
+		names = append(names, subscription.Name)
+	}
+	if err := t.shared.States.Begin(ctx, names...); err != nil {
+		return fmt.Errorf("begin subscriptions: %w", err)
+	}
+	return nil
 }
 
 // make makes subscribers that are not running.
