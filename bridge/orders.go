@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -25,7 +26,7 @@ const (
 // runs on.
 type Order struct {
 	Op  Op     `json:"op"`
-	Run string `json:"run,omitempty"`
+	Run string `json:"run,omitempty"` // status: say only what this one waits for
 	As  string `json:"as,omitempty"`  // resolve: succeeded, failed or retry
 	App string `json:"app,omitempty"` // resolve as succeeded: the app that the step made
 	By  string `json:"by,omitempty"`  // who asks, for the log
@@ -127,7 +128,7 @@ func encodeReply(err error) []byte {
 	var answer reply
 	switch {
 	case errors.Is(err, ErrRefused):
-		answer.Refused = err.Error()
+		answer.Refused = strings.TrimPrefix(err.Error(), ErrRefused.Error()+": ")
 	case err != nil:
 		answer.Error = err.Error()
 	}

@@ -68,6 +68,7 @@ const (
 	DoingCall    Wait = "calling"      // a call is under way
 	DoingReload  Wait = "reloading"    // Qlik reloads the app
 	DoingEnd     Wait = "telling"      // it has ended; its outcome is being told
+	WaitNobody   Wait = "dispatcher"   // no dispatcher works for the tenant now
 )
 
 // A Parked run waits for something.
@@ -96,6 +97,39 @@ func (d *Desk) Status(ctx context.Context, tenant string) (Status, error) {
 		return Status{}, fmt.Errorf("decode the dispatcher's answer: %w", err)
 	}
 	return status, nil
+}
+
+// Waits asks the tenant's dispatcher what a run waits for, or is doing. Its error is
+// ErrNobody when none works for the tenant now, and ErrNoRun when it has ended.
+func (d *Desk) Waits(ctx context.Context, tenant, run string) (Parked, error) {
+	answer, err := d.ask(ctx, tenant, Order{Op: OpStatus, Run: run})
+	if err != nil {
+		return Parked{}, err
+	}
+	var status Status
+	if err := json.Unmarshal(answer.Status, &status); err != nil {
+		return Parked{}, fmt.Errorf("decode the dispatcher's answer: %w", err)
+	}
+	for _, parked := range status.Parked { // an older replica names all
+		if parked.Run == run {
+			return parked, nil
+		}
+	}
+	return Parked{}, ErrNoRun
+}
+
+// Waits says whether an open run waits, and not for Qlik to do what it was asked for.
+func (w Wait) Waits() bool { return w != DoingCall && w != DoingReload && w != DoingEnd }
+
+// shown returns how the scheduler stands, or what one run waits for.
+func (s *Scheduler) shown(run string, now time.Time) Status {
+	if run == "" {
+		return s.Status(now)
+	}
+	if t := s.tasks[run]; t != nil {
+		return Status{At: now, Parked: []Parked{s.parked(t, now)}}
+	}
+	return Status{At: now}
 }
 
 // Status returns how the scheduler stands. It changes nothing.

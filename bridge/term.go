@@ -172,7 +172,7 @@ func (t *term) take(report Report) {
 // the change is written.
 func (t *term) obey(asked request) {
 	if asked.order.Op == OpStatus {
-		asked.show(t.scheduler.Status(time.Now()))
+		asked.show(t.scheduler.shown(asked.order.Run, time.Now()))
 		return
 	}
 	err := t.scheduler.obey(time.Now(), asked.order)

@@ -174,9 +174,12 @@ func (c *Console) listRuns(g *gin.Context) {
 		c.unavailable(g, err)
 		return
 	}
-	list := RunList{Data: make([]Run, len(runs))}
+	list, waits := RunList{Data: make([]Run, len(runs))}, c.waiting(ctx)
 	for i, run := range runs {
 		list.Data[i] = NewRun(run)
+		if !run.State.Ended() {
+			list.Data[i].Waits = waits(run.Tenant, run.ID)
+		}
 	}
 	if len(runs) == query.Limit {
 		list.Next = runs[len(runs)-1].ID
@@ -228,6 +231,8 @@ func (c *Console) showRun(g *gin.Context) {
 		c.unavailable(g, err)
 	default:
 		view := NewRun(run)
+		view.Expect(c.index, time.Now())
+		view.Waits = c.waits(ctx, run)
 		causes, _ := c.causes(ctx, run)
 		view.Timeline, view.TraceID = timeline(c.Setup(), run, causes, c.toldOf(run)), traceID(run)
 		g.JSON(http.StatusOK, view)

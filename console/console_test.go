@@ -187,7 +187,7 @@ func TestEveryPageIsServedUnderTheStrictPolicy(t *testing.T) {
 	d.until("/runs", running)
 	for path, text := range map[string]string{
 		"/": "Newest runs", "/runs": id, "/runs?state=held": held, "/runs?rule=none": "No run is like that", "/runs/" + id: "What happened",
-		"/runs/" + held: "Resolve", "/runs/" + running: "Cancel this run", "/events": "Nothing was told yet", "/rules": "data.rows &gt; 0", "/sources": "Send CloudEvents to it.",
+		"/runs/" + held: "none works for the tenant now", "/runs/" + running: "Cancel this run", "/events": "Nothing was told yet", "/rules": "data.rows &gt; 0", "/sources": "Send CloudEvents to it.",
 		"/tenants": "replica-1/7", "/login": "Token", "/runs?live=off": "Go on updating",
 	} {
 		page := d.ask(http.MethodGet, path, "")

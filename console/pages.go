@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"html/template"
 	"io/fs"
@@ -195,6 +196,39 @@ func (c *Console) status(ctx context.Context, tenant string) tenantStatus {
 	}
 	c.statuses.known[tenant] = fresh
 	return fresh
+}
+
+// waiting returns what says what open runs wait for, as far as their tenants name them.
+func (c *Console) waiting(ctx context.Context) func(tenant, run string) *bridge.Parked {
+	tenants := map[string]map[string]*bridge.Parked{}
+	return func(tenant, run string) *bridge.Parked {
+		if tenants[tenant] == nil {
+			status := c.status(ctx, tenant)
+			parked := map[string]*bridge.Parked{}
+			for i := range status.Parked {
+				parked[status.Parked[i].Run] = &status.Parked[i]
+			}
+			tenants[tenant] = parked
+		}
+		return tenants[tenant][run]
+	}
+}
+
+// waits returns what an open run waits for; nil when it does not wait.
+func (c *Console) waits(ctx context.Context, run *bridge.Run) *bridge.Parked {
+	if run.State.Ended() {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, statusPatience)
+	defer cancel()
+	parked, err := c.Desk.Waits(ctx, run.Tenant, run.ID)
+	if errors.Is(err, bridge.ErrNobody) {
+		return &bridge.Parked{Run: run.ID, Rule: run.Rule, Wait: bridge.WaitNobody, Since: run.Opened}
+	}
+	if err != nil || !parked.Wait.Waits() {
+		return nil // it goes on, or has ended meanwhile
+	}
+	return &parked
 }
 
 // open counts the runs that have not ended.

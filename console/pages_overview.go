@@ -34,6 +34,7 @@ type tenantView struct {
 	Holder string
 	Open   int
 	Parked []parkedView
+	More   int // runs that wait and are not among Parked
 	Pauses []Pause
 }
 
@@ -54,8 +55,8 @@ func (c *Console) overviewPage(g *gin.Context) {
 	setup, now := c.Setup(), time.Now()
 	flow, trouble := c.glance(now)
 	view := overview{
-		Loaded: c.index.Loaded(), Flow: flow, Trouble: rows(setup, now, trouble), Open: c.open(), Doing: map[string]int{}, Ended: map[string]int{},
-		Recent: rows(setup, now, c.index.List(bridge.RunQuery{Limit: 10})),
+		Loaded: c.index.Loaded(), Flow: flow, Trouble: c.rows(g.Request.Context(), now, trouble), Open: c.open(), Doing: map[string]int{}, Ended: map[string]int{},
+		Recent: c.rows(g.Request.Context(), now, c.index.List(bridge.RunQuery{Limit: 10})),
 	}
 	for state, n := range view.Flow.States {
 		view.Ended[string(state)] = n
@@ -86,6 +87,12 @@ func (c *Console) tenantView(g *gin.Context, tenant Tenant, now time.Time) tenan
 	for _, parked := range status.Parked {
 		view.Parked = append(view.Parked, parkedView{parked, setup.app(parked.App)})
 	}
+	for wait, n := range status.Waits {
+		if wait.Waits() {
+			view.More += n
+		}
+	}
+	view.More -= len(view.Parked)
 	for _, p := range status.Pauses {
 		view.Pauses = append(view.Pauses, setup.pauseOf(tenant.Name, p))
 	}

@@ -79,7 +79,7 @@ func (c *Console) showRunPage(g *gin.Context, asked string, refused bool) {
 			view.Row = row(setup, now, s)
 		}
 	}
-	view.TraceID = traceID(run)
+	view.Run.Waits, view.TraceID = c.waits(ctx, run), traceID(run)
 	view.Retry = run.State.Ended() && run.State != bridge.RunSucceeded
 	view.Causes, view.More = c.causes(ctx, run)
 	view.Told = c.toldOf(run)

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"net/url"
 	"slices"
 	"strings"
@@ -22,12 +23,20 @@ type runRow struct {
 	Took    time.Duration // from its first cause to its end, or to now
 	Elapsed time.Duration // of the reload that runs now
 	Percent int           // of its usual duration, at most 99; 0 = not known
+	Wait    bridge.Wait   // what it waits for; "" = nothing, or its tenant does not name it
 }
 
-func rows(setup *Setup, now time.Time, list []bridge.Summary) []runRow {
+func (c *Console) rows(ctx context.Context, now time.Time, list []bridge.Summary) []runRow {
+	setup, waits := c.Setup(), c.waiting(ctx)
 	out := make([]runRow, 0, len(list))
 	for _, s := range list {
-		out = append(out, row(setup, now, s))
+		r := row(setup, now, s)
+		if s.Ended.IsZero() {
+			if parked := waits(s.Tenant, s.ID); parked != nil {
+				r.Wait = parked.Wait
+			}
+		}
+		out = append(out, r)
 	}
 	return out
 }
@@ -81,7 +90,7 @@ func (c *Console) runsPage(g *gin.Context) {
 	setup := c.Setup()
 	view := runsView{
 		Loaded: c.index.Loaded(), Query: query, Filtered: query.Tenant+query.Rule+query.App+string(query.State)+string(query.Reason) != "", Reasons: events.Reasons(),
-		Runs: rows(setup, time.Now(), c.index.List(query)), States: c.stateTabs(query),
+		Runs: c.rows(g.Request.Context(), time.Now(), c.index.List(query)), States: c.stateTabs(query),
 	}
 	if len(view.Runs) == runsOnPage {
 		next := query

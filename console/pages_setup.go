@@ -48,7 +48,7 @@ func (c *Console) rulesPage(g *gin.Context) {
 			}
 			shown.Steps = append(shown.Steps, words)
 		}
-		shown.Latest = rows(setup, now, c.index.List(bridge.RunQuery{Rule: definition.Name, Limit: 1}))
+		shown.Latest = c.rows(g.Request.Context(), now, c.index.List(bridge.RunQuery{Rule: definition.Name, Limit: 1}))
 		view.Rules = append(view.Rules, shown)
 	}
 	if g.Request.Method == http.MethodPost {

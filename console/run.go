@@ -28,6 +28,8 @@ type Run struct {
 	Causes  Causes        `json:"causes"`
 	Steps   []Step        `json:"steps"`
 
+	Waits *bridge.Parked `json:"waits,omitempty"` // of an open run that waits; in a list, of those that wait longest
+
 	// Of one run that is shown, not of those in a list:
 	Timeline []Hop  `json:"timeline,omitempty"`
 	TraceID  string `json:"trace_id,omitempty"` // of the sender's trace
@@ -62,6 +64,25 @@ type Step struct {
 	Result    string        `json:"result_app,omitempty"`
 	NotBefore time.Time     `json:"not_before,omitzero"`
 	Attempts  []Attempt     `json:"attempts,omitempty"`
+	Progress  *Progress     `json:"progress,omitempty"` // of the reload that runs now, of one run that is shown
+}
+
+// A Progress is how far a reload is, as far as that can be known: Qlik does not say.
+type Progress struct {
+	Elapsed float64 `json:"elapsed_seconds"`         // since Qlik was asked
+	Usual   float64 `json:"usual_seconds,omitempty"` // how long reloads of the app usually take; 0 = not known
+}
+
+// Expect adds how far the reload that runs now is, by how long others of its app took.
+func (r *Run) Expect(index *bridge.Index, now time.Time) {
+	for i := range r.Steps {
+		step := &r.Steps[i]
+		if step.Action != string(rules.Reload) || step.State != string(bridge.StepSubmitted) || len(step.Attempts) == 0 {
+			continue
+		}
+		elapsed := max(0, now.Sub(step.Attempts[len(step.Attempts)-1].Called))
+		step.Progress = &Progress{elapsed.Seconds(), index.Usual(r.Tenant, step.App).Seconds()}
+	}
 }
 
 // An Attempt is one try of a step.

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"html/template"
@@ -123,13 +124,33 @@ func sign(state any) string {
 // waits says what an open run waits for.
 func waits(wait bridge.Wait) string {
 	return map[bridge.Wait]string{
-		bridge.WaitGather: "gathers more triggers", bridge.WaitParts: "parts of its join", bridge.WaitBreaker: "Qlik does not answer",
-		bridge.WaitHeld: "Qlik refuses our credentials", bridge.WaitPause: "the end of a pause", bridge.WaitApp: "another run has the app",
+		bridge.WaitGather: "more triggers to gather", bridge.WaitParts: "parts of its join", bridge.WaitBreaker: "Qlik to answer (the breaker is open)",
+		bridge.WaitHeld: "credentials that Qlik takes", bridge.WaitPause: "the end of a pause", bridge.WaitApp: "the app, which another run has",
 		bridge.WaitQuota: "its turn within Qlik's quota", bridge.WaitRetry: "its next try",
 		bridge.WaitInterval: "the app's min_interval", bridge.WaitBudget: "the daily budget",
 		bridge.WaitPerson: "somebody's decision", bridge.DoingCall: "a call is under way",
 		bridge.DoingReload: "Qlik reloads the app", bridge.DoingEnd: "its outcome is being told",
+		bridge.WaitNobody: "a dispatcher, none works for the tenant now",
 	}[wait]
+}
+
+// Waiting says in words what the run waits for, and until when; "" when it does not wait.
+func (r Run) Waiting() string {
+	if r.Waits == nil {
+		return ""
+	}
+	text := waits(r.Waits.Wait)
+	cause := r.Waits.Cause
+	if r.Waits.Wait == bridge.WaitRetry {
+		cause = reasonWords(events.Reason(cause))
+	}
+	if because := cmp.Or(r.Waits.Other, cause, strings.Join(r.Waits.Missing, ", ")); because != "" {
+		text += ": " + because
+	}
+	if !r.Waits.Until.IsZero() {
+		text += ", " + until(r.Waits.Until)
+	}
+	return text
 }
 
 func reasonWords(reason events.Reason) string { return strings.ReplaceAll(string(reason), "_", " ") }

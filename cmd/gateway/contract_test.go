@@ -34,6 +34,9 @@ func TestChangesThatAreDoneAreAnsweredAsTheDocumentPromises(t *testing.T) {
 	running := s.newest("running")
 	c := answers{site: s}
 	for _, change := range []order{
+		{"GET", "/api/v1/runs/" + running, "", `"elapsed_seconds"`},
+		{"GET", "/api/v1/runs/" + held, "", `"wait":"decision"`},
+		{"GET", "/api/v1/runs?state=held", "", `"wait":"decision"`},
 		{"POST", "/api/v1/runs/" + running + "/cancel", `{}`, running},
 		{"POST", "/api/v1/runs/" + held + "/resolve", `{"as": "failed"}`, `"state":"failed"`},
 		{"POST", "/api/v1/runs/" + held + "/retry", `{}`, `"replayed":1`},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/qlikgateway/gateway/bridge"
 	"github.com/qlikgateway/gateway/bridge/rules"
@@ -41,7 +42,9 @@ func runsOf(ledger *bridge.Ledger, journal *events.Journal, index func() *bridge
 			if err != nil {
 				return nil, false, err
 			}
-			return console.NewRun(run), run.State.Ended(), nil
+			view := console.NewRun(run)
+			view.Expect(index(), time.Now())
+			return view, run.State.Ended(), nil
 		},
 	}
 }

@@ -13,7 +13,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/qlikgateway/gateway/bridge"
 	"github.com/qlikgateway/gateway/console"
 )
 
@@ -167,20 +166,19 @@ func tenantCells(tenant console.TenantStatus) []string {
 	for _, q := range tenant.Status.Quota {
 		quota = append(quota, fmt.Sprintf("%s %d/%d", q.Class, q.Used, q.Calls))
 	}
-	why := map[bridge.Wait]int{}
-	for _, parked := range tenant.Status.Parked {
-		why[parked.Wait]++
-	}
-	var waits []string
-	for _, wait := range slices.Sorted(maps.Keys(why)) {
-		waits = append(waits, fmt.Sprintf("%d %s", why[wait], wait))
+	waiting, waits := 0, []string{}
+	for _, wait := range slices.Sorted(maps.Keys(tenant.Status.Waits)) {
+		if wait.Waits() {
+			waiting += tenant.Status.Waits[wait]
+			waits = append(waits, fmt.Sprintf("%d %s", tenant.Status.Waits[wait], wait))
+		}
 	}
 	breaker := tenant.Status.Breaker.State
 	if tenant.Status.Breaker.Hold != nil {
 		breaker += " (by hand)"
 	}
 	return []string{
-		tenant.Name, breaker, strconv.Itoa(tenant.Status.Open), strconv.Itoa(len(tenant.Status.Parked)),
+		tenant.Name, breaker, strconv.Itoa(tenant.Status.Open), strconv.Itoa(waiting),
 		strings.Join(quota, ", "), tenant.Holder, strings.Join(waits, ", "),
 	}
 }

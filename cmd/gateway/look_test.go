@@ -6,6 +6,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/qlikgateway/gateway/bridge"
+	"github.com/qlikgateway/gateway/console"
 )
 
 func TestOperatorLooksWatchesAndCancels(t *testing.T) {
@@ -38,7 +41,7 @@ func TestOperatorLooksWatchesAndCancels(t *testing.T) {
 		return strings.Contains(out, `"last_delivery"`)
 	})
 	s.want(exitDone, "SUCCEEDED", "runs", "watch", first)
-	s.want(exitFailed, "is not open", "runs", "cancel", first)
+	s.want(exitFailed, "gateway: refused: run "+first+" is not open", "runs", "cancel", first)
 	s.want(exitDone, "run.succeeded", "events", "tail", "--once", "--run", first)
 	s.hook(`{"app": "` + s.sample("Finance") + `"}`)
 	second := s.newest("running", "ready")
@@ -46,6 +49,14 @@ func TestOperatorLooksWatchesAndCancels(t *testing.T) {
 	s.want(exitSurprise, "canceled", "runs", "watch", second)
 	s.want(exitDone, "replayed", "runs", "retry", second)
 	s.eventually("the run that repeats it", func() bool { return s.runs("succeeded") == 2 })
+}
+
+func TestEveryRunThatWaitsIsCounted(t *testing.T) {
+	t.Parallel()
+	status := bridge.Status{Open: 130, Waits: map[bridge.Wait]int{bridge.WaitApp: 120, bridge.WaitGather: 7, bridge.DoingReload: 3}, Parked: make([]bridge.Parked, 50)}
+	if cells := strings.Join(tenantCells(console.TenantStatus{Status: &status}), "|"); !strings.Contains(cells, "|130|127|") || !strings.HasSuffix(cells, "|120 app_busy, 7 gathering") {
+		t.Error(cells)
+	}
 }
 
 // newest waits for a run in one of some states and returns its id.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -116,12 +117,9 @@ func printRuns(out io.Writer, list console.RunList) error {
 	return err
 }
 
-// why says why a run failed, or what its join waits for.
+// why says why a run failed, or what it waits for.
 func why(run console.Run) string {
-	if run.Started.IsZero() && run.Ended.IsZero() && len(run.Missing) > 0 {
-		return "waits for " + strings.Join(run.Missing, ", ")
-	}
-	return string(run.Reason)
+	return cmp.Or(run.Waiting(), string(run.Reason))
 }
 
 func printRun(out io.Writer, run console.Run) error {
@@ -132,6 +130,9 @@ func printRun(out io.Writer, run console.Run) error {
 	row(table, "state", strings.TrimSpace(run.State+"  "+string(run.Reason)))
 	if run.Error != "" {
 		row(table, "error", run.Error)
+	}
+	if waits := run.Waiting(); waits != "" {
+		row(table, "waits", waits)
 	}
 	if run.PausedBy != "" {
 		row(table, "paused", run.PausedBy+"  since "+ago(run.PausedSince))

@@ -158,21 +158,19 @@ func (s *starting) ask(ctx context.Context, method, path string, body []byte) ([
 	return nil, fmt.Errorf("%s: %s", response.Status, problem.Detail)
 }
 
-// follow prints each change of a run until it ends.
+// follow prints each change of a run, and how far it is, until it ends.
 func follow(ctx context.Context, out io.Writer, asJSON bool, look func() (console.Run, error)) error {
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
-	printed := operator{asJSON: asJSON}
-	for seen := ""; ; {
+	shown := newTicker(out, asJSON)
+	defer shown.stop()
+	for {
 		run, err := look()
 		if err != nil {
 			return err
 		}
-		if now := oneLine(run); now != seen {
-			seen = now
-			if err := printed.printChange(out, run, now); err != nil {
-				return err
-			}
+		if err := shown.show(run, time.Now()); err != nil {
+			return err
 		}
 		if !run.Ended.IsZero() {
 			if run.State != string(bridge.RunSucceeded) {

@@ -50,9 +50,10 @@ func (o *operator) newRetry() *cobra.Command {
 
 func (o *operator) newWatch() *cobra.Command {
 	return &cobra.Command{
-		Use:     "watch RUN",
-		Short:   "Show what happens to a run until it ends",
-		Long:    "Ends with exit code 0 when the run succeeded and 3 when it ended in another way.",
+		Use:   "watch RUN",
+		Short: "Show what happens to a run until it ends",
+		Long: "A line for each change; on a terminal one more that moves with the reload, by how long reloads of the app usually take, and elsewhere\n" +
+			"a line for each quarter of that. Ends with exit code 0 when the run succeeded and 3 when it ended in another way.",
 		Example: "  gateway runs watch 0t4k3x2-00000007-refresh-sales-1a2b3c",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, args []string) error {
@@ -70,14 +71,6 @@ func (o *operator) watch(ctx context.Context, out io.Writer, id string) error {
 		_, err = quiet.ask(ctx, io.Discard, question{path: "/api/v1/runs/" + url.PathEscape(id)}, &run)
 		return run, err
 	})
-}
-
-func (o *operator) printChange(out io.Writer, run console.Run, line string) error {
-	if o.asJSON {
-		return printJSON(out, run)
-	}
-	_, err := fmt.Fprintln(out, time.Now().Format(time.TimeOnly), line)
-	return err
 }
 
 // oneLine says in a line how a run stands.
