@@ -162,7 +162,7 @@ func (cfg Config) readyz(c *gin.Context) {
 }
 
 func (c *Console) listRuns(g *gin.Context) {
-	query, err := runQuery(g)
+	query, err := c.runQuery(g)
 	if err != nil {
 		problem(g, http.StatusBadRequest, err.Error())
 		return
@@ -174,9 +174,10 @@ func (c *Console) listRuns(g *gin.Context) {
 		c.unavailable(g, err)
 		return
 	}
-	list, waits := RunList{Data: make([]Run, len(runs))}, c.waiting(ctx)
+	list, setup, waits := RunList{Data: make([]Run, len(runs))}, c.Setup(), c.waiting(ctx)
 	for i, run := range runs {
 		list.Data[i] = NewRun(run)
+		list.Data[i].name(setup)
 		if !run.State.Ended() {
 			list.Data[i].Waits = waits(run.Tenant, run.ID)
 		}
@@ -188,13 +189,13 @@ func (c *Console) listRuns(g *gin.Context) {
 }
 
 // runQuery reads a listing's filters.
-func runQuery(c *gin.Context) (bridge.RunQuery, error) {
+func (cfg Config) runQuery(g *gin.Context) (bridge.RunQuery, error) {
 	query := bridge.RunQuery{
-		Tenant: c.Query("tenant"), Rule: c.Query("rule"), App: c.Query("app"), Before: c.Query("before"),
-		State: bridge.RunState(c.Query("state")), Reason: events.Reason(c.Query("reason")), Limit: 100,
+		Tenant: g.Query("tenant"), Rule: g.Query("rule"), App: cfg.Setup().appID(g.Query("app")), Before: g.Query("before"),
+		State: bridge.RunState(g.Query("state")), Reason: events.Reason(g.Query("reason")), Limit: 100,
 	}
 	var err error
-	if query.Limit, err = limitOf(c, query.Limit, 1000); err != nil {
+	if query.Limit, err = limitOf(g, query.Limit, 1000); err != nil {
 		return query, err
 	}
 	if query.State != "" && !query.State.Known() {
@@ -231,6 +232,7 @@ func (c *Console) showRun(g *gin.Context) {
 		c.unavailable(g, err)
 	default:
 		view := NewRun(run)
+		view.name(c.Setup())
 		view.Expect(c.index, time.Now())
 		view.Waits = c.waits(ctx, run)
 		causes, _ := c.causes(ctx, run)

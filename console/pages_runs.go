@@ -82,7 +82,7 @@ type stateTab struct {
 }
 
 func (c *Console) runsPage(g *gin.Context) {
-	query, err := runQuery(g)
+	query, err := c.runQuery(g)
 	if err != nil {
 		query = bridge.RunQuery{}
 	}

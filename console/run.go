@@ -55,6 +55,7 @@ type Step struct {
 	Action    string        `json:"action"`
 	Turn      string        `json:"turn,omitempty"` // on_failure or always
 	App       string        `json:"app,omitempty"`
+	AppName   string        `json:"app_name,omitempty"` // its name in the configuration
 	Space     string        `json:"space,omitempty"`
 	State     string        `json:"state"`
 	Reason    events.Reason `json:"reason,omitempty"`
@@ -71,6 +72,13 @@ type Step struct {
 type Progress struct {
 	Elapsed float64 `json:"elapsed_seconds"`         // since Qlik was asked
 	Usual   float64 `json:"usual_seconds,omitempty"` // how long reloads of the app usually take; 0 = not known
+}
+
+// name adds what the configuration calls the apps.
+func (r *Run) name(setup *Setup) {
+	for i := range r.Steps {
+		r.Steps[i].AppName = setup.Apps[r.Steps[i].App]
+	}
 }
 
 // Expect adds how far the reload that runs now is, by how long others of its app took.

@@ -147,8 +147,12 @@ func (r Run) Waiting() string {
 	if because := cmp.Or(r.Waits.Other, cause, strings.Join(r.Waits.Missing, ", ")); because != "" {
 		text += ": " + because
 	}
-	if !r.Waits.Until.IsZero() {
-		text += ", " + until(r.Waits.Until)
+	switch at := r.Waits.Until; {
+	case at.IsZero():
+	case r.Waits.Wait == bridge.WaitPerson:
+		text += "; without a word it ends " + until(at)
+	default:
+		text += ", next look " + until(at)
 	}
 	return text
 }

@@ -25,6 +25,7 @@ func TestChangesThatAreDoneAreAnsweredAsTheDocumentPromises(t *testing.T) {
 	s := newSite(t, `
   - {name: each, on: jobs, when: "!has(data.copy)", do: [{reload: {app: "${data.app}"}}]}
   - {name: copies, on: jobs, when: "has(data.copy)", do: [{copy: {app: "{{Finance}}", name: "${data.copy}"}}]}
+apps: {monthly: {id: "{{Finance}}"}}
 `, "--reload-time", "10m")
 	s.eventually("a dispatcher at work", func() bool { _, out := s.cli("tenants", "ls"); return strings.Contains(out, "closed") })
 	s.fault(`{"operation": "copyApp", "drop": "after", "count": 1}`)
@@ -37,6 +38,7 @@ func TestChangesThatAreDoneAreAnsweredAsTheDocumentPromises(t *testing.T) {
 		{"GET", "/api/v1/runs/" + running, "", `"elapsed_seconds"`},
 		{"GET", "/api/v1/runs/" + held, "", `"wait":"decision"`},
 		{"GET", "/api/v1/runs?state=held", "", `"wait":"decision"`},
+		{"GET", "/api/v1/runs?app=monthly", "", `"app_name":"monthly"`},
 		{"POST", "/api/v1/runs/" + running + "/cancel", `{}`, running},
 		{"POST", "/api/v1/runs/" + held + "/resolve", `{"as": "failed"}`, `"state":"failed"`},
 		{"POST", "/api/v1/runs/" + held + "/retry", `{}`, `"replayed":1`},

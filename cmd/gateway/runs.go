@@ -53,7 +53,7 @@ func (o *operator) newLs() *cobra.Command {
 	command.Flags().StringVar(&rule, "rule", "", "only runs of this rule")
 	command.Flags().StringVar(&state, "state", "", "only runs in this state")
 	command.Flags().StringVar(&reason, "reason", "", "only runs that ended badly, or are held, for this reason")
-	command.Flags().StringVar(&app, "app", "", "only runs whose current step is about the app of this id")
+	command.Flags().StringVar(&app, "app", "", "only runs whose current step is about this app: its name in the configuration, or its id")
 	command.Flags().StringVar(&before, "before", "", "only runs older than this one: the next page")
 	command.Flags().IntVar(&limit, "limit", 20, "how many at most")
 	return command
@@ -106,15 +106,25 @@ func printRuns(out io.Writer, list console.RunList) error {
 		return err
 	}
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	row(table, "RUN", "RULE", "STATE", "EVENTS", "OPENED", "TOOK", "WHY")
+	row(table, "RUN", "RULE", "APP", "STATE", "EVENTS", "OPENED", "TOOK", "WHY")
 	for _, run := range list.Data {
-		row(table, run.ID, run.Rule, run.State, strconv.Itoa(run.Causes.Count), ago(run.Opened), took(run.Opened, run.Ended), why(run))
+		row(table, run.ID, run.Rule, appOf(run), run.State, strconv.Itoa(run.Causes.Count), ago(run.Opened), took(run.Opened, run.Ended), why(run))
 	}
 	if err := table.Flush(); err != nil || list.Next == "" {
 		return err
 	}
 	_, err := fmt.Fprintf(out, "older ones: --before %s\n", list.Next)
 	return err
+}
+
+// appOf names the first app that a run is about.
+func appOf(run console.Run) string {
+	for _, step := range run.Steps {
+		if name := cmp.Or(step.AppName, step.App); name != "" {
+			return name
+		}
+	}
+	return ""
 }
 
 // why says why a run failed, or what it waits for.
@@ -150,7 +160,7 @@ func printRun(out io.Writer, run console.Run) error {
 	row(table, "STEP", "ACTION", "APP", "STATE", "RELOAD", "STATUS", "CALLS", "WHY")
 	for _, step := range run.Steps {
 		why := strings.TrimSpace(string(step.Reason) + " " + step.Error)
-		row(table, step.Name, step.Action, step.App, step.State, step.ReloadID, step.Status, strconv.Itoa(len(step.Attempts)), why)
+		row(table, step.Name, step.Action, cmp.Or(step.AppName, step.App), step.State, step.ReloadID, step.Status, strconv.Itoa(len(step.Attempts)), why)
 	}
 	if len(run.Timeline) > 0 {
 		row(table)
