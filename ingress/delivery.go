@@ -11,6 +11,7 @@ type delivery struct {
 	began   time.Time
 	bytes   int
 	batch   bool
+	wait    time.Duration // for the end of its run
 	answers []Answer
 	greeted any // answer to a greeting; nil = it was none
 	result  Result

@@ -107,6 +107,10 @@ func (in *Ingress) serve(c *gin.Context, name string, eventsOnly bool) {
 		d.end(nil, err)
 		return
 	}
+	if d.wait, err = waitOf(c.Query("wait")); err != nil {
+		d.end(nil, err)
+		return
+	}
 	m.eventsOnly = eventsOnly
 	if greeted, err := in.greet(c.Request.Context(), s, m); err != nil {
 		d.end(nil, err)

@@ -132,6 +132,12 @@ func (in *Ingress) hear(ctx context.Context, e ear, msg *nats.Msg) {
 		d.end(nil, in.tooLarge())
 		return
 	}
+	if wait, err := waitOf(msg.Header.Get(headerWait)); err != nil && msg.Reply != "" {
+		d.end(nil, err)
+		return
+	} else {
+		d.wait = wait
+	}
 	arrivals, err := s.read(message{header: headers(msg.Header), body: msg.Data, subject: msg.Subject, arrived: d.began})
 	if err != nil {
 		d.end(nil, err)

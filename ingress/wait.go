@@ -1,7 +1,6 @@
 package ingress
 
 import (
-	"cmp"
 	"context"
 	"net/http"
 	"slices"
@@ -64,23 +63,27 @@ type Ended struct {
 	Outcomes []any `json:"outcomes"` // the runs, in the order of Runs
 }
 
-// waitOf reads how long a sender wants to wait: 60s, or 60, which means the same.
+// waitOf reads how long a sender wants to wait: 60s, or 60, which means the same; ""
+// is not at all. Who cannot be understood is refused: it would go on as if its run had
+// succeeded.
 func waitOf(text string) (time.Duration, error) {
-	if seconds, err := strconv.Atoi(text); err == nil && seconds >= 0 && seconds <= int(maxWait.Seconds()) {
-		return time.Duration(seconds) * time.Second, nil
+	if text == "" {
+		return 0, nil
 	}
-	return time.ParseDuration(text)
+	if seconds, err := strconv.ParseUint(text, 10, 32); err == nil {
+		return min(time.Duration(seconds)*time.Second, maxWait), nil
+	}
+	wait, err := time.ParseDuration(text)
+	if err != nil || wait < 0 {
+		return 0, refusef(Malformed, "wait: expected how long, such as 60s; got %.20q", text)
+	}
+	return min(wait, maxWait), nil
 }
 
 // awaitHTTP waits as ?wait= asks, and says where to look.
 func (in *Ingress) awaitHTTP(c *gin.Context, d *delivery) {
-	wait, err := waitOf(cmp.Or(c.Query("wait"), "0s"))
-	if err == nil && wait > 0 {
-		wait = min(wait, maxWait)
-		err = http.NewResponseController(c.Writer).SetWriteDeadline(time.Now().Add(wait + WriteTimeout))
-	}
-	if err == nil {
-		in.await(c.Request.Context(), d, wait)
+	if d.wait > 0 && http.NewResponseController(c.Writer).SetWriteDeadline(time.Now().Add(d.wait+WriteTimeout)) == nil {
+		in.await(c.Request.Context(), d)
 	}
 	if len(d.answers) != 1 {
 		return
@@ -96,21 +99,20 @@ func (in *Ingress) awaitHTTP(c *gin.Context, d *delivery) {
 // awaitNATS waits as the header of a request asks, beside the other messages of its
 // subscription, and then has it answered.
 func (in *Ingress) awaitNATS(ctx context.Context, d *delivery, msg *nats.Msg, answer func()) {
-	wait, err := waitOf(msg.Header.Get(headerWait))
-	if err != nil || wait <= 0 || msg.Reply == "" {
+	if d.wait == 0 || msg.Reply == "" {
 		answer()
 		return
 	}
 	in.waiting.over.Go(func() {
 		defer answer()
-		in.await(ctx, d, wait)
+		in.await(ctx, d)
 	})
 }
 
 // await waits until the runs have ended that a stored event became part of, and
 // makes them the answer. After the time, the answer says which runs are known.
-func (in *Ingress) await(ctx context.Context, d *delivery, wait time.Duration) {
-	if wait <= 0 || d.batch || len(d.answers) != 1 || len(d.answers[0].causes) == 0 || in.config.Runs.Show == nil {
+func (in *Ingress) await(ctx context.Context, d *delivery) {
+	if d.batch || len(d.answers) != 1 || len(d.answers[0].causes) == 0 || in.config.Runs.Show == nil {
 		return
 	}
 	select {
@@ -119,7 +121,7 @@ func (in *Ingress) await(ctx context.Context, d *delivery, wait time.Duration) {
 	default:
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, min(wait, maxWait))
+	ctx, cancel := context.WithTimeout(ctx, d.wait)
 	defer cancel()
 	tick := time.NewTicker(waitEvery)
 	defer tick.Stop()

@@ -254,3 +254,20 @@ func TestEventOfSeveralTenantsIsWaitedForUntilAllHaveEnded(t *testing.T) {
 	}
 	l.once(t, 1)
 }
+
+func TestWaitThatCannotBeUnderstoodIsRefusedBeforeAnythingIsStored(t *testing.T) {
+	t.Parallel()
+	l := newLobby(t, nil, func(*http.Server) {})
+	for _, wait := range []string{"2min", "true", "-1s", "-1", "1h30", "99999999999999999999"} {
+		if r := l.post(t, "/hooks/lab?wait="+wait, `{"done":true,"n":1}`); r.status != http.StatusBadRequest || !strings.Contains(r.raw, "such as 60s") {
+			t.Errorf("%s: %d %s", wait, r.status, r.raw)
+		}
+	}
+	l.once(t, 0)
+	l.end()
+	for n, wait := range []string{"90", "90s", "4294967295", "2540400h", "60"} {
+		if r := l.post(t, "/hooks/lab?wait="+wait, fmt.Sprintf(`{"done":true,"n":%d}`, n)); r.status != http.StatusOK {
+			t.Errorf("%s: %d %s", wait, r.status, r.raw)
+		}
+	}
+}

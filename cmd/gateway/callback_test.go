@@ -15,7 +15,6 @@ import (
 )
 
 // pipelines are the other end of callbacks: who was called on which path with what.
-// X's end of callbacks: who called which path with what.
 type pipelines struct {
 	*httptest.Server
 	mu     sync.Mutex

@@ -131,7 +131,7 @@ A delivery is answered 202 once it is on the journal, 200 when it only tries the
 ` + "`outcome`, `job`, `job_id` and `run_id`" + ` in the same words for every sender, and the body as ` + "`data`" + `. ` + "`gateway send --source NAME --generate`" + ` imitates a sender.
 
 A sender that waits, with ` + "`?wait=60s`" + ` or on NATS with the header ` + "`Gateway-Wait: 60s`" + `, is answered 200 with the runs that its event became part of once they
-have ended, or 202 with the ids of those that are known by then: ` + "`GET /v1/runs/ID?source=NAME`" + ` shows them to who proves itself as that source. A batch is not waited for.
+have ended, or 202 with the ids of those that are known by then: ` + "`GET /v1/runs/ID?source=NAME`" + ` shows them to who proves itself as that source. A batch is not waited for. A wait that cannot be understood is a 400.
 At most 256 senders wait at once, each for 60 s at most: who comes when they do is answered 202 at once, as is who waits when the gateway stops. Their events are kept all the same.
 
 | preset | sender | proves itself by | two deliveries are one when they share |
