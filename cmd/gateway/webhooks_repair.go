@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -19,6 +20,9 @@ import (
 // longestReload is how long before its end a reload may have been created: nine
 // hours is what Qlik allows one in the queue and at work.
 const longestReload = 9 * time.Hour
+
+// errNotReached means that there was no answer from the registered address.
+var errNotReached = errors.New("no reload is told: the gateway is not reached at the registered address")
 
 // A deliveryLog is what Qlik's log of a webhook says.
 type deliveryLog struct {
@@ -179,6 +183,9 @@ func (r *registrar) tell(ctx context.Context, address string, since time.Time, k
 		}
 		if err := r.send(ctx, address, reload); err != nil {
 			done.Failed = append(done.Failed, fmt.Sprintf("reload %s: %v", reload.ID, err))
+			if errors.Is(err, errNotReached) {
+				return nil // nor would it be for the others
+			}
 			continue
 		}
 		done.Listed++
@@ -215,5 +222,8 @@ func (r *registrar) send(ctx context.Context, address string, reload qlik.Reload
 	if _, said := err.(exitCode); said { //nolint:errorlint // send returns it as it is
 		return fmt.Errorf("the gateway answered %s", strings.ReplaceAll(strings.TrimSpace(answer.String()), "\n", " "))
 	}
-	return err
+	if err != nil {
+		return fmt.Errorf("%w: %w", errNotReached, err)
+	}
+	return nil
 }

@@ -54,16 +54,24 @@ func TestMissedEventsAreToldOnceTheWebhookIsRepaired(t *testing.T) {
 	s.disable()
 	silent := s.reloads(s.sample("Inventory"), "chronos") // Qlik does not even try
 	s.eventually("it ends", func() bool { return s.ended(silent) })
+	other := s.reloads(s.sample("Sales"), "chronos")
+	s.eventually("it ends", func() bool { return s.ended(other) })
+	s.webhooks(exitFailed, "it failed again", "repair")
+	var out bytes.Buffer
+	if execute([]string{"webhooks", "--config", s.ownConfig(), "repair"}, &out, &out); strings.Count(out.String(), "not reached") != 1 {
+		t.Errorf("a gateway that is down is tried for each reload: %s", out.String())
+	}
 	s.start()
 	outcomes := s.listen()
+	s.disable()
 	s.webhooks(exitSurprise, "disabled", "check")
 	s.webhooks(exitSurprise, "register --url", "check", "--url", "http://"+s.up.HTTP)
 	s.webhooks(exitDone, "changed", "register", "--url", "http://"+s.up.HTTP+"/hooks/qlik")
 	s.webhooks(exitFailed, "address for senders", "register", "--url", "http://"+s.up.HTTP+"/elsewhere")
 	s.disable()
-	s.webhooks(exitDone, "1 setting changed, 1 event sent again by Qlik, 1 reload told", "repair", "--since", "1h")
+	s.webhooks(exitDone, "1 setting changed, 1 event sent again by Qlik, 2 reloads told", "repair", "--since", "1h")
 	told := map[string]int{}
-	for timeout := time.After(patience); len(told) < 2; {
+	for timeout := time.After(patience); len(told) < 3; {
 		select {
 		case outcome := <-outcomes:
 			told[outcome.ID]++
@@ -71,7 +79,7 @@ func TestMissedEventsAreToldOnceTheWebhookIsRepaired(t *testing.T) {
 			t.Fatalf("told: %v", told)
 		}
 	}
-	if told["acme/reloads/"+failed] != 1 || told["acme/reloads/"+silent] != 1 {
+	if told["acme/reloads/"+failed] != 1 || told["acme/reloads/"+silent] != 1 || told["acme/reloads/"+other] != 1 {
 		t.Errorf("told: %v", told)
 	}
 	s.webhooks(exitDone, `"problems":[]`, "check", "--json")
