@@ -214,7 +214,7 @@ Your turn; Ctrl-C ends it and leaves nothing behind. Send an event:
 
 and see what became of it:
 
-  gateway runs ls --server http://%s        (or: go run ./cmd/gateway runs ls ...)
+  gateway runs ls --server http://%s        (or: go run ./cmd/gateway runs ls ...; in a browser: the console)
   curl http://%s/_sim/calls                 (what the simulated tenant was asked)
 `, where.HTTP, d.secrets["DEMO_TOKEN"], where.Console, strings.TrimPrefix(d.url, "http://"))
 	return err

@@ -96,7 +96,7 @@ func printPresetsJSON(out io.Writer, list []ingress.Preset, address string) erro
 // setup says how to set one sender up.
 func setup(p ingress.Preset, address string) string {
 	var text strings.Builder
-	fmt.Fprintf(&text, "%s\nproves itself by %s\n\nIn gateway.yaml, under sources:\n  %s\n\nAt the sender:\n", p.Title, p.Verify, sourceLine(p))
+	fmt.Fprintf(&text, "%s\nproves itself by %s\n\nIn gateway.yaml, under sources:\n  %s\n\nAt the sender, where the address ends in the name of your source:\n", p.Title, p.Verify, sourceLine(p))
 	for i, step := range steps(p, address) {
 		fmt.Fprintf(&text, "  %d. %s\n", i+1, step)
 	}
