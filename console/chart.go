@@ -44,7 +44,7 @@ func callsChart(tenant string, calls []int, quota int, now time.Time) template.H
 		}
 	}
 	fmt.Fprintf(&b, `<line class="limit" x1="0" x2="%d" y1="%.1f" y2="%.1f"/>`, chartWidth, y(quota), y(quota))
-	fmt.Fprintf(&b, `<text x="2" y="9">%d a minute allowed</text>`, quota)
+	fmt.Fprintf(&b, `<text x="%d" y="9" text-anchor="end">%d a minute allowed</text>`, chartWidth-2, quota)
 	for _, back := range []int{60, 45, 30, 15} {
 		fmt.Fprintf(&b, `<text x="%.1f" y="%d">%d min ago</text>`, float64(60-back)*slot+2, chartHeight-4, back)
 	}

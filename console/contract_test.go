@@ -49,6 +49,8 @@ func askings(id, open string) []asking {
 		{"POST", "/api/v1/pauses", `{"rule": "refresh", "reason": "month-end"}`, 503},
 		{"POST", "/api/v1/pauses", `{"rule": "none"}`, 400},
 		{"POST", "/api/v1/pauses", `{"rule": "refresh", "app": "sales"}`, 400},
+		{"POST", "/api/v1/pauses", `{"app": "sale"}`, 400},
+		{"POST", "/api/v1/pauses", `{"app": "2f1c6e0a-1111-4222-8333-444455556666"}`, 503},
 		{"DELETE", "/api/v1/pauses/acme.rule.refresh", "", 404},
 		{"DELETE", "/api/v1/pauses/acme.breaker", "", 503},
 		{"GET", "/api/v1/events?type=succeeded", "", 200},
@@ -172,7 +174,7 @@ func (c contract) hold(ask asking, got *http.Response, body string) {
 // not configured, or that two fields exclude each other.
 func (c contract) beyond(ask asking) bool {
 	switch ask.body {
-	case `{"rule": "none"}`, `{"rule": "refresh", "app": "sales"}`, `{"source": "nobody"}`:
+	case `{"rule": "none"}`, `{"rule": "refresh", "app": "sales"}`, `{"app": "sale"}`, `{"source": "nobody"}`:
 		return true
 	}
 	return false

@@ -153,6 +153,9 @@ func (s *Setup) pauseFor(order PauseOrder) (tenant string, p bridge.Pause, err e
 	}
 	if order.App != "" {
 		named, p.Of, p.Name = named+1, bridge.PauseApp, s.appID(order.App)
+		if p.Name == order.App && s.Apps[p.Name] == "" && (len(p.Name) != 36 || strings.Count(p.Name, "-") != 4) {
+			return "", p, fmt.Errorf("no app is called %q in the configuration; give its name there, or its id at Qlik", order.App)
+		}
 	}
 	if order.Breaker {
 		named, p.Of = named+1, bridge.PauseBreaker

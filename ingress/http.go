@@ -67,7 +67,7 @@ func (in *Ingress) Handler() (http.Handler, error) {
 	engine.OPTIONS("/hooks/:source", func(c *gin.Context) { in.welcome(c, c.Param("source")) })
 	engine.OPTIONS("/events", func(c *gin.Context) { in.welcome(c, EventsSource) })
 	engine.NoRoute(func(c *gin.Context) {
-		in.turnAway(c, refusef(Unknown, "nothing is served at this path: send to /hooks/{source} or /events"))
+		in.turnAway(c, refusef(Unknown, "nothing is served at this path: send to /hooks/{source} or /events; the console has a listener of its own, console.addr"))
 	})
 	engine.NoMethod(func(c *gin.Context) {
 		c.Header("Allow", http.MethodPost) // OPTIONS is only for the handshake

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/rs/zerolog"
 
@@ -63,8 +64,11 @@ func writable(folder string) error {
 // examineGateway asks the running gateway, if there is one.
 func (d *doctor) examineGateway(ctx context.Context, cfg *config) {
 	server := d.server
-	if server == "" {
+	switch {
+	case server == "":
 		server = "http://" + reachable(cfg.ConsoleAddr)
+	case !strings.Contains(server, "://"):
+		server = "http://" + server // as console.addr is written
 	}
 	ctx, cancel := context.WithTimeout(ctx, doctorLimit)
 	defer cancel()

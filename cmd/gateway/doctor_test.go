@@ -29,6 +29,9 @@ apps: {sales: {id: "{{Sales}}", publish: {space: nosuchspace}}}
 		s.want(code, holds, "doctor", "--config", s.ownConfig(), "--server", console)
 	}
 	doctor(exitFailed, "takes events; its console is "+console)
+	if _, out, _ := command("doctor", "--config", s.ownConfig(), "--server", s.up.Console); !strings.Contains(out, "takes events; its console is "+console) {
+		t.Error(out)
+	}
 	doctor(exitFailed, "answers, and takes the credentials")
 	doctor(exitFailed, "name an app that is there")
 	s.reconfigure("2f1c6e0a-1111-4222-8333-444455556666", s.sample("Finance"))

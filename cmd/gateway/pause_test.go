@@ -17,6 +17,8 @@ func TestOperatorPausesAndResumes(t *testing.T) {
 	s.want(exitDone, "nothing is paused", "pause", "ls")
 	s.want(exitDone, "month-end", "pause", "rule", "each", "--reason", "month-end", "--for", "1h")
 	s.want(exitFailed, `no rule "none"`, "pause", "rule", "none")
+	s.want(exitFailed, `no app is called "sale"`, "pause", "app", "sale")
+	s.want(exitDone, "local: createPause pauses/acme.rule.each, done", "events", "tail", "--once")
 	s.want(exitFailed, "before it begins", "pause", "tenant", "--until", "2020-01-01T00:00:00Z")
 	s.want(exitFailed, "one of --for", "pause", "tenant", "--until", "2020-01-01T00:00:00Z", "--for", "1h")
 	s.hook(`{"app": "` + s.sample("Sales") + `"}`)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -86,6 +87,9 @@ func (o *operator) newResolve() *cobra.Command {
 		Example: "  gateway runs resolve 0t4k3x2-00000007-promote-1a2b3c --as succeeded --app 2f1c6e0a-1111-2222-3333-444455556666",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, args []string) error {
+			if as == "" {
+				return errors.New("--as: expected succeeded, failed or retry")
+			}
 			var run console.Run
 			out := command.OutOrStdout()
 			path := "/api/v1/runs/" + url.PathEscape(args[0]) + "/resolve"

@@ -91,7 +91,7 @@ func (o *operator) orderSubscription(command *cobra.Command, name, verb string, 
 
 func printSubscriptions(out io.Writer, subscriptions ...console.Subscription) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	row(table, "SUBSCRIPTION", "STATE", "BEHIND", "WAITING", "FAILING", "WHY")
+	row(table, "SUBSCRIPTION", "STATE", "BEHIND", "WAITING", "FAILING SINCE", "WHY")
 	for _, s := range subscriptions {
 		state, failing := "told", ""
 		if s.Disabled != "" {

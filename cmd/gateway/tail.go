@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -73,7 +74,7 @@ func (o *operator) printTold(out io.Writer, told console.Told) error {
 		_, err := fmt.Fprintf(out, "%s\n", told.Event)
 		return err
 	}
-	_, err := fmt.Fprintf(out, "%s  %-20s  %-10s  %s\n", told.Time.Local().Format(time.DateTime), told.Short(), told.Tenant, told.Run)
+	_, err := fmt.Fprintf(out, "%s  %-20s  %-10s  %s\n", told.Time.Local().Format(time.DateTime), told.Short(), told.Tenant, cmp.Or(told.Run, told.About()))
 	return err
 }
 
