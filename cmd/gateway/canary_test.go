@@ -232,7 +232,12 @@ func newCanarySite(t *testing.T) *canarySite {
 
 // serve starts the gateway and searches all it logs.
 func (s *canarySite) serve() {
-	s.gateway = start(s.site.t, "run", "--config", s.config, "--log-level", "trace")
+	collector := httptest.NewServer(http.HandlerFunc(func(answer http.ResponseWriter, r *http.Request) {
+		told, _ := httputil.DumpRequest(r, true)
+		s.look("trace", string(told))
+	}))
+	s.site.t.Cleanup(collector.Close)
+	s.gateway = startIn(s.site.t, []string{"OTEL_EXPORTER_OTLP_ENDPOINT=" + collector.URL, "OTEL_BSP_SCHEDULE_DELAY=100"}, "run", "--config", s.config, "--log-level", "trace")
 	up := make(chan string, 1)
 	go func() {
 		for {
@@ -282,8 +287,21 @@ func (s *canarySite) ask(method, url, body string, header http.Header) string {
 
 // say runs a command and searches what it prints.
 func (s *canarySite) say(args ...string) {
-	_, out, errOut := command(args...)
+	s.saying(args)
+}
+
+// done is for those commands that have to work: one that does not shows little.
+func (s *canarySite) done(args ...string) {
+	s.site.t.Helper()
+	if code, out := s.saying(args); code != exitDone {
+		s.site.t.Errorf("gateway %s: exit code %d: %s", strings.Join(args, " "), code, out)
+	}
+}
+
+func (s *canarySite) saying(args []string) (int, string) {
+	code, out, errOut := command(args...)
 	s.look("command "+strings.Join(args[:min(2, len(args))], " "), out+errOut)
+	return code, out + errOut
 }
 
 func TestNoSecretComesOutAnywhere(t *testing.T) {
@@ -316,7 +334,7 @@ func TestNoSecretComesOutAnywhere(t *testing.T) {
 		return states["succeeded"] && (states["failed"] || states["held"]) && len(runs.Data) >= 8
 	})
 	s.browse(console, bearer, runs.Data[0].ID)
-	s.command()
+	s.command(runs.Data[0].ID)
 	s.mistake()
 	s.gateway.kill()
 	err = filepath.WalkDir(filepath.Join(s.folder, "data"), func(path string, entry fs.DirEntry, err error) error {
@@ -329,7 +347,7 @@ func TestNoSecretComesOutAnywhere(t *testing.T) {
 		t.Error(err)
 	}
 	t.Logf("searched, in bytes: %v", s.bytes)
-	for _, what := range []string{"log", "delivery", "event", "answer", "command", "store"} {
+	for _, what := range []string{"log", "delivery", "event", "answer", "stream", "command", "store", "trace"} {
 		if s.bytes[what] == 0 {
 			t.Errorf("nothing was searched of: %s", what)
 		}
@@ -365,7 +383,8 @@ func (s *canarySite) browse(console string, bearer http.Header, run string) {
 		Paths map[string]map[string]any
 	}
 	s.decode([]byte(s.ask(http.MethodGet, console+"/openapi.json", "", bearer)), &document)
-	paths := []string{"/", "/runs", "/runs/{id}", "/events", "/rules", "/sources", "/tenants", "/dead", "/login", "/metrics", "/healthz", "/readyz"}
+	paths := []string{"/", "/runs", "/runs/{id}", "/events", "/rules", "/sources", "/tenants", "/dead", "/login", "/metrics", "/healthz", "/readyz",
+		"/debug/pprof/", "/debug/pprof/cmdline", "/debug/pprof/goroutine?debug=2", "/debug/pprof/heap?debug=1"}
 	for path, methods := range document.Paths {
 		if methods["get"] != nil && !strings.HasSuffix(path, "/stream") {
 			paths = append(paths, path)
@@ -376,6 +395,9 @@ func (s *canarySite) browse(console string, bearer http.Header, run string) {
 		s.ask(http.MethodGet, console+path, "", bearer)
 		s.ask(http.MethodGet, console+path, "", http.Header{"Authorization": {"Bearer " + canary("wrong")}})
 	}
+	for _, path := range []string{"/api/v1/events/stream", "/live/events"} {
+		s.overhear(console+path, bearer)
+	}
 	form := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Origin": {console}}
 	for _, token := range []string{canary("consoleToken/secret"), canary("wrong")} {
 		s.ask(http.MethodPost, console+"/login", "token="+token, form)
@@ -385,24 +407,65 @@ func (s *canarySite) browse(console string, bearer http.Header, run string) {
 	}
 }
 
+// overhear searches the beginning of a stream of what was told.
+func (s *canarySite) overhear(url string, header http.Header) {
+	request, err := http.NewRequestWithContext(s.site.t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		s.site.t.Fatal(err)
+	}
+	request.Header = header.Clone()
+	request.Header.Set("Last-Event-ID", "1")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		s.site.t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	beginning := make([]byte, 4<<10)
+	if _, err := io.ReadFull(response.Body, beginning); err != nil {
+		s.site.t.Error(err)
+	}
+	s.look("stream", string(beginning))
+}
+
 // command runs what operators run.
-func (s *canarySite) command() {
+func (s *canarySite) command(run string) {
 	body, token := filepath.Join(s.folder, "body.json"), filepath.Join(s.folder, "token")
 	for path, text := range map[string]string{body: `{"a": 1}`, token: canary("consoleToken/secret")} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			s.site.t.Fatal(err)
 		}
 	}
-	for _, args := range [][]string{{"check"}, {"check", "--json"}, {"doctor"}, {"explain", "--source", "plain", body}, {"explain", "--json", "--source", "query", body}} {
-		s.say(append(args, "--config", s.config)...)
+	s.say("doctor", "--config", s.config) // one tenant refuses everything
+	for _, args := range [][]string{{"check"}, {"check", "--json"}, {"explain", "--source", "plain", body}, {"explain", "--json", "--source", "query", body}} {
+		s.done(append(args, "--config", s.config)...)
 	}
+	backup := filepath.Join(s.folder, "backup.tar")
 	for _, args := range [][]string{
-		{"runs", "ls"}, {"rules"}, {"rules", "ls"}, {"sources", "ls"}, {"tenants", "ls"}, {"subscriptions", "ls"}, {"dead", "ls"}, {"events", "tail", "--since", "1h", "--follow=false"},
+		{"runs", "ls"}, {"runs", "show", run}, {"rules", "ls"}, {"rules", "try", "--source", "plain", "--data", body}, {"sources", "ls"}, {"tenants", "ls"},
+		{"subscriptions", "ls"}, {"subscriptions", "replay", "told", "--since", "1h"}, {"dead", "ls"}, {"events", "tail", "--once"}, {"events", "tail", "--once", "--last", "500"},
+		{"pause", "rule", "reload"}, {"pause", "ls"}, {"breaker", "ls"}, {"replay", "--from", "1h", "--dry-run"}, {"backup", backup},
 	} {
-		s.say(append(args, "--server", "http://"+s.up.Console, "--token-file", token)...)
+		there := []string{"--server", "http://" + s.up.Console, "--token-file"}
+		s.done(slices.Concat(args, there, []string{token})...)
+		s.done(slices.Concat(args, []string{"--json"}, there, []string{token})...)
+		s.say(slices.Concat(args, there, []string{body})...) // no token of ours
+		s.say(slices.Concat(args, []string{"--server", "http://ann:" + canary("wrong") + "@127.0.0.1:1"})...)
 	}
+	s.done("resume", "rule", "reload", "--server", "http://"+s.up.Console, "--token-file", token)
+	s.say("runs", "start", "--reload", "sales", "--url", "http://"+s.up.HTTP, "--secret-file", token)
+	s.done("restore", backup, "--config", s.elsewhere())
 	s.say("presets")
 	s.say("version")
+}
+
+// elsewhere is the same configuration, on a store of its own.
+func (s *canarySite) elsewhere() string {
+	path := filepath.Join(s.folder, "elsewhere.yaml")
+	text := strings.ReplaceAll(string(read(s.site.t, s.config)), filepath.Join(s.folder, "data"), filepath.Join(s.folder, "restored"))
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		s.site.t.Fatal(err)
+	}
+	return path
 }
 
 // mistake makes the mistakes that people make around secrets.
@@ -416,6 +479,8 @@ func (s *canarySite) mistake() {
 		if err := os.WriteFile(wrong, []byte(strings.ReplaceAll(right, change[0], change[1])), 0o600); err != nil {
 			s.site.t.Fatal(err)
 		}
-		s.say("check", "--config", wrong)
+		for _, word := range []string{"check", "doctor", "run"} {
+			s.say(word, "--config", wrong)
+		}
 	}
 }
