@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"encoding/json"
 	"fmt"
 	"testing"
 	"time"
@@ -192,6 +193,28 @@ func TestReloadWithoutAStartTimeStartsOnce(t *testing.T) {
 	if started != 1 {
 		t.Errorf("the start was told %d times", started)
 	}
+}
+
+func TestStartOfAReloadSaysNothingOfItsEnd(t *testing.T) {
+	t.Parallel()
+	tl := newTimeline(t, Snapshot{})
+	run := tl.trigger(planOf("r", "app", rules.Reload))
+	tl.done(tl.want(KindCall, run), VerdictDone, reloadIs("r1", qlik.ReloadQueued))
+	began := tl.now
+	tl.done(tl.until(KindPoll), VerdictDone, func(r *Report) {
+		r.Reload = &qlik.Reload{ID: "r1", Status: qlik.ReloadFailed, StartTime: began, EndTime: began.Add(time.Second), ErrorCode: "ScriptError"}
+	})
+	for _, outcome := range run.Outbox {
+		if outcome.Type != events.TypeReloadStarted {
+			continue
+		}
+		var data events.ReloadData
+		if err := json.Unmarshal(outcome.Data, &data); err != nil || data.Status != "RELOADING" || !data.Started.Equal(began) || !data.Ended.IsZero() || data.ErrorCode != "" {
+			t.Errorf("%s, %v", outcome.Data, err)
+		}
+		return
+	}
+	t.Error("its start is not told")
 }
 
 func TestClockSetBackDoesNotStopARun(t *testing.T) {

@@ -12,19 +12,20 @@ func (s *Scheduler) observe(t *task, i int, reload *qlik.Reload, now time.Time) 
 	step := &t.run.Steps[i]
 	result := &step.Result
 	began := result.Began.IsZero() && (reload.Status == qlik.ReloadReloading || !reload.StartTime.IsZero())
-	result.Status = string(reload.Status)
-	result.Created, result.Finished = reload.CreationTime, reload.EndTime
+	result.Created = reload.CreationTime
 	if !reload.StartTime.IsZero() {
 		result.Began = reload.StartTime
 	}
-	result.Code, result.Message = reload.ErrorCode, reload.ErrorMessage
 	if began {
 		if result.Began.IsZero() {
 			result.Began = now
 		}
+		result.Status = string(qlik.ReloadReloading) // also when its end is seen at once, which is told by itself
 		s.tellReload(t, i, events.TypeReloadStarted, now)
 		s.touch(t)
 	}
+	result.Status, result.Finished = string(reload.Status), reload.EndTime
+	result.Code, result.Message = reload.ErrorCode, reload.ErrorMessage
 	if badly(reload.Status) && s.awaitLog(t, reload, now) {
 		return
 	}
