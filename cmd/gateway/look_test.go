@@ -2,6 +2,9 @@ package main
 
 import (
 	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -74,4 +77,25 @@ func (s *site) newest(states ...string) string {
 		return id != ""
 	})
 	return id
+}
+
+func TestCommandWithoutTokenSaysWhereOneIsRead(t *testing.T) {
+	t.Parallel()
+	console := httptest.NewServer(http.HandlerFunc(func(answer http.ResponseWriter, r *http.Request) {
+		answer.WriteHeader(http.StatusUnauthorized)
+		_, _ = io.WriteString(answer, `{"detail": "send a token"}`)
+	}))
+	t.Cleanup(console.Close)
+	token := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(token, []byte("wrong"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for want, args := range map[string][]string{
+		"send a token (none was given; it is read from --token-file or $GATEWAY_TOKEN)": {"runs", "ls"},
+		"send a token (the one given is not among them;":                                {"runs", "ls", "--token-file", token},
+	} {
+		if code, _, errOut := command(append(args, "--server", console.URL)...); code != exitFailed || !strings.Contains(errOut, want) {
+			t.Errorf("%v: %d %s", args, code, errOut)
+		}
+	}
 }

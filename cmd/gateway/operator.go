@@ -116,6 +116,10 @@ func (o *operator) open(ctx context.Context, asked question) (*http.Response, er
 	if json.NewDecoder(response.Body).Decode(&problem) != nil || problem.Detail == "" {
 		return nil, fmt.Errorf("%s answers %s; is it the gateway's console?", o.server, response.Status)
 	}
+	if response.StatusCode == http.StatusUnauthorized {
+		given := map[bool]string{true: "none was given", false: "the one given is not among them"}[token == ""]
+		return nil, fmt.Errorf("%s (%s; it is read from --token-file or $%s)", problem.Detail, given, tokenVariable)
+	}
 	return nil, errors.New(problem.Detail)
 }
 

@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"errors"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -56,6 +58,17 @@ func TestProgressMovesOnATerminalAndIsALineForEachQuarterElsewhere(t *testing.T)
 	}
 	if n := strings.Count(out.String(), "\n"); n != 6 || strings.Count(out.String(), `"usual_seconds":40`) != 4 {
 		t.Errorf("%d lines of JSON: %s", n, out.String())
+	}
+	looks := []error{nil, errors.New("refused"), errors.New("refused"), nil}
+	err := follow(t.Context(), io.Discard, false, func() (console.Run, error) {
+		err := looks[0]
+		if looks = looks[1:]; len(looks) == 0 {
+			return console.Run{State: "succeeded", Ended: time.Now()}, err
+		}
+		return console.Run{}, err
+	})
+	if err != nil || len(looks) > 0 {
+		t.Errorf("a run is not followed while the gateway starts again: %v", err)
 	}
 	if got := movingLine(underWay(5, 0), 5); got != "5s s" {
 		t.Errorf("in five columns: %q", got)

@@ -158,18 +158,24 @@ func (s *starting) ask(ctx context.Context, method, path string, body []byte) ([
 	return nil, fmt.Errorf("%s: %s", response.Status, problem.Detail)
 }
 
+// missesLimit is how many looks at a run in a row may fail: half a minute, in which a
+// gateway is started again.
+const missesLimit = 60
+
 // follow prints each change of a run, and how far it is, until it ends.
 func follow(ctx context.Context, out io.Writer, asJSON bool, look func() (console.Run, error)) error {
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
 	shown := newTicker(out, asJSON)
 	defer shown.stop()
-	for {
+	for misses := missesLimit; ; { // the first look has to succeed
 		run, err := look()
-		if err != nil {
-			return err
+		if err == nil {
+			misses, err = 0, shown.show(run, time.Now())
+		} else if misses++; misses <= missesLimit {
+			err = nil
 		}
-		if err := shown.show(run, time.Now()); err != nil {
+		if err != nil {
 			return err
 		}
 		if !run.Ended.IsZero() {
