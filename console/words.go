@@ -81,10 +81,14 @@ func ago(at time.Time) string {
 }
 
 func until(at time.Time) string {
-	if d := time.Until(at); d >= time.Second {
-		return "in " + coarse(d)
+	d := time.Until(at)
+	if d > time.Minute {
+		d = d.Round(time.Minute) // two hours and no second less are not "in 1 h"
 	}
-	return "now"
+	if d < time.Second {
+		return "now"
+	}
+	return "in " + coarse(d)
 }
 
 func exact(at time.Time) string { return at.UTC().Format("2006-01-02 15:04:05.000 UTC") }
