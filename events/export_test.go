@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"strings"
 
 	cloudevents "github.com/cloudevents/sdk-go/v2/event"
 	"github.com/nats-io/nats.go"
@@ -37,4 +38,16 @@ func Deliver(ctx context.Context, to Subscription, resolver *net.Resolver, event
 		return err
 	}
 	return c.deliver(ctx, event, body).err
+}
+
+// Noun returns what the event is about, such as reload.
+func (k Kind) Noun() string {
+	noun, _, _ := strings.Cut(strings.TrimPrefix(k.Type, TypePrefix), ".")
+	return noun
+}
+
+// Participle returns what became of it, such as succeeded.
+func (k Kind) Participle() string {
+	_, participle, _ := strings.Cut(strings.TrimPrefix(k.Type, TypePrefix), ".")
+	return participle
 }

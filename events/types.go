@@ -1,8 +1,6 @@
 package events
 
 import (
-	"strings"
-
 	"github.com/qlikgateway/gateway/bridge/rules"
 	"github.com/qlikgateway/gateway/schemas"
 )
@@ -68,18 +66,6 @@ type Kind struct {
 	Key      string // what the last token of its subject is: app, rule, run, subscription, or "" for none
 	Progress bool   // tells that something goes on, not how it ended
 	When     string // when it is sent
-}
-
-// Noun returns what the event is about, such as reload.
-func (k Kind) Noun() string {
-	noun, _, _ := strings.Cut(strings.TrimPrefix(k.Type, TypePrefix), ".")
-	return noun
-}
-
-// Participle returns what became of it, such as succeeded.
-func (k Kind) Participle() string {
-	_, participle, _ := strings.Cut(strings.TrimPrefix(k.Type, TypePrefix), ".")
-	return participle
 }
 
 // DataSchema returns the CloudEvents attribute dataschema, which is the $id of

@@ -157,9 +157,6 @@ func (b *Broker) Binary() bool { return b.cfg.Binary }
 // Names returns the names of streams, buckets and subjects.
 func (b *Broker) Names() Names { return b.names }
 
-// Installation returns the id that the store carries.
-func (b *Broker) Installation() string { return b.installation }
-
 // ClientURL returns where others reach the embedded server, with the port that
 // was picked for port 0; "" when nobody may.
 func (b *Broker) ClientURL() string {

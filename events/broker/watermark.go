@@ -27,10 +27,6 @@ type mark struct {
 
 func (b *Broker) markFile() string { return filepath.Join(b.cfg.DataDir, "watermark.json") }
 
-// Missing says which acknowledged messages the store had lost when it was opened,
-// a sentence for each stream; nil when none are known to be missing.
-func (b *Broker) Missing() []string { return b.missing }
-
 // compare holds the streams against the water mark of the last time.
 func (b *Broker) compare(ctx context.Context) error {
 	text, err := os.ReadFile(b.markFile())
