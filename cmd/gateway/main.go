@@ -34,9 +34,9 @@ func execute(args []string, out, errOut io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(out)
 	root.SetErr(errOut)
-	err := unknown(root, args)
+	asked, err := root, unknown(root, args)
 	if err == nil {
-		err = root.Execute()
+		asked, err = root.ExecuteC()
 	}
 	var code exitCode
 	switch {
@@ -47,6 +47,9 @@ func execute(args []string, out, errOut io.Writer) int {
 	}
 	_, _ = fmt.Fprintln(errOut, "gateway:", err)
 	if !started {
+		if asked.Runnable() {
+			_, _ = fmt.Fprintf(errOut, "usage: %s; --help says more\n", asked.UseLine())
+		}
 		return exitUsage
 	}
 	return exitFailed

@@ -12,6 +12,7 @@ func TestWordThatIsNoCommandIsNotTakenForAWishForHelp(t *testing.T) {
 	t.Parallel()
 	for args, says := range map[string]string{
 		"runs lss": `did you mean "ls"?`, "pause tenan": `did you mean "tenant"?`, "webhooks nosuch": `unknown command "nosuch"`, "nosuch": `unknown command "nosuch"`,
+		"runs watch": "usage: gateway runs watch RUN", "runs ls --since 1h": "unknown flag: --since\nusage: gateway runs ls",
 	} {
 		var out, errOut bytes.Buffer
 		if code := execute(strings.Fields(args), &out, &errOut); code != exitUsage || !strings.Contains(errOut.String(), says) || out.Len() > 0 {
