@@ -7,6 +7,7 @@ import (
 	"math/big"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -60,13 +61,25 @@ func (p Preset) sample(outcome, id, number string, now time.Time) (http.Header, 
 	return h, []byte(body), nil
 }
 
+// proven returns the names of the sources that take deliveries over HTTP.
+func (s *Sources) proven() []string {
+	var names []string
+	for name, source := range s.byName {
+		if source.proof != nil {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
 // Prove adds to a request what the sender of a configured source would add: the
 // signature, the token or the parameter that its verifier asks for. It fails where
 // only somebody else can prove, such as Amazon SNS.
 func (s *Sources) Prove(name string, r *http.Request, body []byte, now time.Time) error {
 	source := s.byName[name]
 	if source == nil || source.proof == nil {
-		return fmt.Errorf("no source %q takes deliveries over HTTP", name)
+		return fmt.Errorf("no source %q takes deliveries over HTTP; those that do: %s", name, strings.Join(s.proven(), ", "))
 	}
 	query := r.URL.Query()
 	if query == nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -121,7 +122,8 @@ func explain(out io.Writer, set *rules.Set, arrival events.Arrival, asJSON bool)
 	var text strings.Builder
 	fmt.Fprintf(&text, "event %s, type %s, of source %s\n", view.ID, view.Type, view.GatewaySource)
 	if facts := view.Facts; facts != (rules.Facts{}) {
-		fmt.Fprintf(&text, "      outcome %s, job %q (%s), run %s\n", facts.Outcome, facts.Job, facts.JobID, facts.RunID)
+		fmt.Fprintf(&text, "      outcome %s, job %q (%s), run %s\n",
+			cmp.Or(facts.Outcome, "unknown"), facts.Job, cmp.Or(facts.JobID, "no id"), cmp.Or(facts.RunID, "unknown"))
 	}
 	for _, e := range explanations {
 		text.WriteString(explained(e))

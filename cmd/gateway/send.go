@@ -93,7 +93,7 @@ func (s *sending) send(request *http.Request, out io.Writer) error {
 		if errors.As(err, &inner) && inner.Unwrap() != nil {
 			err = inner.Unwrap()
 		}
-		return fmt.Errorf("send to %s: %w", request.URL.Host, err)
+		return fmt.Errorf("send to %s (is the gateway running, and is --url its http.addr?): %w", request.URL.Host, err)
 	}
 	defer response.Body.Close() //nolint:errcheck // nothing was written
 	answer, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))

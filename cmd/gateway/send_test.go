@@ -43,7 +43,7 @@ rules: [{name: r, on: [dbt, lineage], app: 2f1c6e0a-0b1c-4d2e-8f3a-4b5c6d7e8f90,
 		{[]string{"--source", "jobs", "--generate"}, 0, "202 Accepted"},
 		{[]string{"--source", "dbt", "--generate", "-H", "Content-Encoding: gzip"}, 1, "415"},
 		{[]string{"--source", "sns", "--generate"}, 1, "only Amazon SNS can sign"},
-		{[]string{"--source", "nobody", "--generate"}, 1, `no source "nobody"`},
+		{[]string{"--source", "nobody", "--generate"}, 1, `no source "nobody" takes deliveries over HTTP; those that do: bytes, ce, dbt, git, grid, jobs, lineage, sns`},
 		{[]string{"--source", "dbt", "--file", "none.json"}, 1, "none.json"},
 		{[]string{"--source", "dbt"}, 1, "file generate"},
 	} {
@@ -56,7 +56,7 @@ rules: [{name: r, on: [dbt, lineage], app: 2f1c6e0a-0b1c-4d2e-8f3a-4b5c6d7e8f90,
 		}
 	}
 	code, out, errOut := command("send", "--config", r.path, "--url", "http://127.0.0.1:1", "--source", "bytes", "--generate")
-	if code != exitFailed || strings.Contains(out+errOut, "a-secret-of") {
+	if code != exitFailed || !strings.Contains(errOut, "is the gateway running") || strings.Contains(out+errOut, "a-secret-of") {
 		t.Errorf("code %d, %s%s", code, out, errOut)
 	}
 }
