@@ -133,7 +133,10 @@ func appOf(run console.Run) string {
 
 // why says why a run failed, or what it waits for.
 func why(run console.Run) string {
-	return cmp.Or(run.Waiting(), string(run.Reason))
+	if waits := run.Waiting(); waits != "" {
+		return "waits for " + waits
+	}
+	return string(run.Reason)
 }
 
 func printRun(out io.Writer, run console.Run) error {
@@ -146,7 +149,7 @@ func printRun(out io.Writer, run console.Run) error {
 		row(table, "error", run.Error)
 	}
 	if waits := run.Waiting(); waits != "" {
-		row(table, "waits", waits)
+		row(table, "waits for", waits)
 	}
 	if run.PausedBy != "" {
 		row(table, "paused", run.PausedBy+"  since "+ago(run.PausedSince))

@@ -148,6 +148,8 @@ func (s *starting) ask(ctx context.Context, method, path string, body []byte) ([
 		return nil, fmt.Errorf("read the answer: %w", err)
 	case response.StatusCode/100 == 2:
 		return answer, nil
+	case response.StatusCode == http.StatusUnauthorized:
+		return nil, fmt.Errorf("the secret is not that of the source runs; it is read from --secret-file or $%s", startVariable)
 	case response.StatusCode == http.StatusNotFound && method == http.MethodGet:
 		return nil, errNotYet
 	}
