@@ -39,6 +39,7 @@ func askings(id, open string) []asking {
 		{"GET", "/api/v1/runs?limit=0", "", 400},
 		{"GET", "/api/v1/runs?state=odd", "", 400},
 		{"GET", "/api/v1/runs/" + id, "", 200},
+		{"GET", "/api/v1/runs/" + open, "", 200}, // it waits for a dispatcher
 		{"GET", "/api/v1/runs/none", "", 404},
 		{"GET", "/api/v1/runs/" + id + "/log", "", 200},
 		{"GET", "/api/v1/runs/none/log", "", 404},
