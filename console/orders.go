@@ -91,17 +91,22 @@ func read(c *gin.Context, into any) bool {
 	return true
 }
 
-// order gives an order about the run in the path, and answers with the run as it is then.
-func (c *Console) order(g *gin.Context, order bridge.Order) {
+// give gives an order about the run in the path to whoever works for its tenant.
+func (c *Console) give(g *gin.Context, order bridge.Order) error {
 	ctx, cancel := context.WithTimeout(g.Request.Context(), answerLimit)
 	defer cancel()
 	run, err := c.Ledger.Run(ctx, g.Param("id"))
-	if err == nil {
-		order.Run, order.By = run.ID, who(g).String()
-		deedOf(g).tenant, deedOf(g).note = run.Tenant, order.As
-		err = c.Desk.Give(ctx, run.Tenant, order)
+	if err != nil {
+		return err
 	}
-	switch {
+	order.Run, order.By = run.ID, who(g).String()
+	deedOf(g).tenant, deedOf(g).note = run.Tenant, order.As
+	return c.Desk.Give(ctx, run.Tenant, order)
+}
+
+// order gives an order about the run in the path, and answers with the run as it is then.
+func (c *Console) order(g *gin.Context, order bridge.Order) {
+	switch err := c.give(g, order); {
 	case errors.Is(err, bridge.ErrNoRun):
 		problem(g, http.StatusNotFound, "no run has this id; /api/v1/runs lists them, ended ones for seven days")
 	case errors.Is(err, bridge.ErrRefused):

@@ -201,18 +201,10 @@ func (c *Console) resolveFromPage(g *gin.Context) {
 }
 
 func (c *Console) orderFromPage(g *gin.Context, order bridge.Order) {
-	ctx, cancel := context.WithTimeout(g.Request.Context(), answerLimit)
-	defer cancel()
-	run, err := c.Ledger.Run(ctx, g.Param("id"))
-	if err == nil {
-		order.Run, order.By = run.ID, who(g).String()
-		deedOf(g).tenant, deedOf(g).note = run.Tenant, order.As
-		err = c.Desk.Give(ctx, run.Tenant, order)
-	}
-	if err != nil {
+	if err := c.give(g, order); err != nil {
 		deedOf(g).failed = err
 		c.showRunPage(g, err.Error(), true)
 		return
 	}
-	g.Redirect(http.StatusSeeOther, "/runs/"+run.ID)
+	g.Redirect(http.StatusSeeOther, "/runs/"+g.Param("id"))
 }

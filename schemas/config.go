@@ -1,3 +1,5 @@
+// Package schemas promises: the configuration, the API, the events and Qlik's
+// operations as documents, which are served, printed and held against the code.
 package schemas
 
 import _ "embed"
