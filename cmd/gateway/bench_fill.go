@@ -58,7 +58,7 @@ func newFillCommand() *cobra.Command {
 }
 
 func (f filling) fill(ctx context.Context) error {
-	cfg, err := correct(f.config)
+	cfg, err := configured(f.config, os.Stderr, "nothing was filled")
 	if err != nil {
 		return err
 	}

@@ -33,10 +33,14 @@ func configured(path string, errOut io.Writer, undone string) (*config, error) {
 	return cfg, nil
 }
 
-// correct loads a configuration only to look something up in it; what is wrong with
-// it is for `gateway check` to say.
+// correct loads a configuration only to look at its rules, so without its secrets;
+// what is wrong with it is for `gateway check` to say.
 func correct(path string) (*config, error) {
-	cfg, problems := loadConfig(path)
+	text, err := readFile(path)
+	if err != nil {
+		return nil, err
+	}
+	cfg, problems := parseConfig(path, text, nil)
 	if cfg == nil {
 		return nil, fmt.Errorf("%s has %s; gateway check says which", path, count(mistakes(problems), "mistake"))
 	}
@@ -58,7 +62,8 @@ func readFile(path string) ([]byte, error) {
 }
 
 // parseConfig understands a configuration in three steps, each for what the one
-// before left standing: YAML, the schema, and what only code can check.
+// before left standing: YAML, the schema, and what only code can check. Without a
+// lookup, secrets are not read.
 func parseConfig(file string, text []byte, lookup func(string) (string, bool)) (*config, []problem) {
 	document := parseDocument(bytes.TrimPrefix(text, []byte("\ufeff")))
 	found := &findings{document: document, problems: document.problems}

@@ -8,8 +8,7 @@ import (
 )
 
 func TestRuleTestsSayWhatSurprises(t *testing.T) {
-	t.Setenv("QLIK_KEY", testSecret)
-	t.Setenv("HOOK_SECRET", testSecret)
+	t.Parallel()
 	var out, errOut strings.Builder
 	if code := execute([]string{"test", "../../examples/first/rules_test.yaml"}, &out, &errOut); code != exitDone {
 		t.Fatalf("the example ends with %d: %s%s", code, out.String(), errOut.String())
@@ -47,5 +46,24 @@ ok   right
 `
 	if out.String() != want {
 		t.Errorf("got:\n%s\nwant:\n%s", out.String(), want)
+	}
+}
+
+// TestRulesAreLookedAtWithoutSecrets holds that whoever only looks at rules, such as
+// CI of a change to them, needs no secret and no address of a subscription.
+func TestRulesAreLookedAtWithoutSecrets(t *testing.T) {
+	t.Parallel()
+	configs, err := filepath.Glob("../../examples/*/gateway.yaml")
+	if err != nil || len(configs) < 10 {
+		t.Fatalf("%d configurations, %v", len(configs), err)
+	}
+	for _, config := range configs {
+		if _, err := correct(config); err != nil {
+			t.Error(err)
+		}
+	}
+	slack := "../../examples/slack/gateway.yaml"
+	if _, problems := parseConfig(slack, read(t, slack), func(string) (string, bool) { return "", false }); mistakes(problems) != 3 {
+		t.Errorf("a gateway that is to run lacks its secrets, and hears %v", problems)
 	}
 }

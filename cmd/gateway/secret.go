@@ -54,8 +54,13 @@ func (s secret) literal() bool {
 	return s.reference != "" && !strings.HasPrefix(s.reference, fromEnvironment) && !strings.HasPrefix(s.reference, fromFile)
 }
 
-// resolve finds the secret's value; lookup is os.LookupEnv.
+// resolve finds the secret's value; lookup is os.LookupEnv, or nil where rules are
+// only looked at: nothing is sent or proven then, and the secret may be elsewhere.
 func (s *secret) resolve(lookup func(string) (string, bool)) error {
+	if lookup == nil && !s.literal() && s.reference != "" {
+		s.value = unresolved
+		return nil
+	}
 	if name, ok := strings.CutPrefix(s.reference, fromEnvironment); ok {
 		name = strings.TrimSpace(name)
 		value, set := lookup(name)

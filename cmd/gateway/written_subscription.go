@@ -88,7 +88,7 @@ func (r *reader) subscriptionURL(written secret, allow []netip.Prefix, path []st
 	switch {
 	case err != nil:
 		r.report(err.Error(), path...)
-	case written.value == "": // the schema said so
+	case written.value == "" || written.value == unresolved: // the schema said so; not asked for
 	case events.CheckURL(written.value, allow) != nil:
 		r.report(events.CheckURL(written.value, allow).Error(), path...)
 	case strings.HasPrefix(written.value, "http://"):
