@@ -3,6 +3,9 @@ package main
 import (
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
+	"syscall"
 	"testing"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -49,6 +52,42 @@ func TestBrokerThatGoesAwayIsWaitedFor(t *testing.T) {
 		}
 		return causes == 2
 	})
+}
+
+// TestStopBeforeItIsUpIsNoFailure asks a gateway to stop while it waits for a broker
+// that takes connections and says nothing.
+func TestStopBeforeItIsUpIsNoFailure(t *testing.T) {
+	t.Parallel()
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = silent.Close() })
+	config := filepath.Join(t.TempDir(), "gateway.yaml")
+	text := fill(`
+http: {addr: "127.0.0.1:0"}
+console: {addr: "127.0.0.1:0"}
+broker: {url: "nats://{{addr}}"}
+tenants:
+  acme: {url: "http://127.0.0.1:9", api_key: a-key}
+`, map[string]string{"addr": silent.Addr().String()})
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	gateway := start(t, "run", "--config", config)
+	conn, err := silent.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	if err := gateway.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	gateway.line("stopped before it was up")
+	<-gateway.done
+	if err := gateway.cmd.Wait(); err != nil {
+		t.Errorf("a gateway that was asked to stop: %v", err)
+	}
 }
 
 // status returns what the console answers to a path.

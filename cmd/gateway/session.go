@@ -11,8 +11,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 	"github.com/rs/zerolog"
 	"golang.org/x/net/netutil"
 
@@ -192,7 +190,7 @@ func (g *gateway) run(ctx context.Context, up func(addresses)) error {
 func (g *gateway) work(ctx context.Context, f *front, again bool, up func(addresses)) (err error) {
 	b, err := g.openBroker(ctx, again)
 	if err != nil {
-		return err
+		return g.unlessStopped(ctx, err)
 	}
 	defer func() {
 		closing, cancel := context.WithTimeout(context.Background(), stopListener)
@@ -201,38 +199,13 @@ func (g *gateway) work(ctx context.Context, f *front, again bool, up func(addres
 	}()
 	s, err := g.assemble(ctx, b)
 	if err != nil {
-		return err
+		return g.unlessStopped(ctx, err)
 	}
 	where := addresses{HTTP: f.public.Addr().String(), Console: f.internal.Addr().String(), NATS: b.ClientURL()}
 	return s.serve(ctx, f, func() {
 		g.log.Info().Str("hop", "up").Str("http", where.HTTP).Str("console", where.Console).Str("nats", where.NATS).Msg("gateway is up")
 		up(where)
 	})
-}
-
-// away reports whether an external broker was not able to answer for the moment,
-// as a cluster that is electing a leader is not.
-func (g *gateway) away(err error) bool {
-	var refused *jetstream.APIError
-	return g.cfg.Broker.URL != "" && (errors.Is(err, events.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) ||
-		errors.Is(err, nats.ErrTimeout) || errors.As(err, &refused) && refused.Code == http.StatusServiceUnavailable)
-}
-
-// openBroker opens the broker. One that may come up later, because it is external
-// or its disk was full, is tried again until it is there or ctx ends.
-func (g *gateway) openBroker(ctx context.Context, again bool) (*broker.Broker, error) {
-	for {
-		b, err := broker.Open(ctx, g.cfg.Broker, g.log)
-		if err == nil || ctx.Err() != nil || (g.cfg.Broker.URL == "" && !again) {
-			return b, err
-		}
-		g.log.Warn().Err(err).Str("hop", "up").Dur("again_in", brokerWait).Msg("the broker cannot be opened yet")
-		select {
-		case <-ctx.Done():
-			return nil, err
-		case <-time.After(brokerWait):
-		}
-	}
 }
 
 // serve runs the session's parts until ctx ends, one of them fails or the store
