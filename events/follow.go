@@ -50,6 +50,10 @@ func follow(ctx context.Context, js jetstream.JetStream, stream string, chosen j
 // followOn reads until something goes wrong. The client mends a broken consumer
 // once by itself; more is done in follow, which heeds ctx.
 func followOn(ctx context.Context, js jetstream.JetStream, stream string, chosen jetstream.OrderedConsumerConfig, f func(stored) error) error {
+	all, err := newWhole(ctx, js, stream, chosen, f)
+	if err != nil {
+		return err
+	}
 	consumer, err := js.OrderedConsumer(ctx, stream, chosen)
 	if err != nil {
 		return fmt.Errorf("make consumer: %w", err)
@@ -68,7 +72,7 @@ func followOn(ctx context.Context, js jetstream.JetStream, stream string, chosen
 		if err != nil {
 			return fmt.Errorf("read metadata: %w", err)
 		}
-		err = f(stored{
+		err = all.take(ctx, stored{
 			subject: msg.Subject(), sequence: meta.Sequence.Stream, time: meta.Timestamp,
 			header: msg.Headers(), body: msg.Data(), pending: meta.NumPending,
 		})
