@@ -16,7 +16,7 @@ func (q *tenant) startReload(command Command, report *Report, at time.Time) erro
 	who := owner(command)
 	app := command.Step.Args.App
 	for _, r := range q.reloads {
-		if r.owner == who && !r.gone && !q.w.retried(command.Run) && !q.w.claimed(r) && !q.w.restarts(r, at) {
+		if r.owner == who && !r.gone && !q.w.retried(command.Run) && !q.w.claimed(r) && !q.w.restarts(r, at) && !q.w.madeOutAnew(r, app) {
 			q.w.violated("I2", "step %s is started again", who)
 		}
 		if r.AppID != app || r.gone || !at.Before(r.ends) {
