@@ -76,14 +76,27 @@ func (c *chaos) judgeEvents(outcomes []chaosOutcome, journal map[uint64]string) 
 // two reloads of one app ran at once (I2, I3).
 func (c *chaos) judgeReloads(outcomes []chaosOutcome) (doubled, untold int) {
 	owner, starts := map[string]string{}, map[string]map[string]bool{}
+	claimed := map[string]bool{} // told of two steps: see below
 	for _, outcome := range outcomes {
 		if id := outcome.Data.ReloadID; id != "" {
 			step := outcome.Data.Run + "/" + outcome.Data.Step
+			if before := owner[id]; before != "" && before != step {
+				claimed[id] = true
+			}
 			owner[id] = step
 			if starts[step] == nil {
 				starts[step] = map[string]bool{}
 			}
 			starts[step][id] = true
+		}
+	}
+	for _, reload := range c.tenant.State().Reloads {
+		// A reload whose owner was forgotten with a backup may be taken for that of
+		// another run of its app. Its owner's is still to be made.
+		if claimed[reload.ID] && reload.CreationTime.After(c.gap.from) && reload.CreationTime.Before(c.gap.to) {
+			for _, ids := range starts {
+				delete(ids, reload.ID)
+			}
 		}
 	}
 	for step, ids := range starts {

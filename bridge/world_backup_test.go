@@ -106,4 +106,6 @@ func (w *world) claimed(r *tenantReload) bool {
 // names now: the backup did not hold the step's arguments, and events that it held
 // unread have joined the run since. Then the older events' app needs nothing more, and
 // the newer's has had nothing from this step.
-func (w *world) madeOutAnew(r *tenantReload, app string) bool { return w.forgotten(r) && r.AppID != app }
+func (w *world) madeOutAnew(r *tenantReload, app string) bool {
+	return w.forgotten(r) && r.AppID != app
+}
