@@ -81,7 +81,7 @@ func TestTwoHundredWatchersDoNotSlowDeliveries(t *testing.T) {
 	if watched > 3*alone+20*time.Millisecond {
 		t.Errorf("a delivery takes %s with 200 watchers, %s without", watched, alone)
 	}
-	if grown > 64<<20 {
+	if grown > 64<<20 && !raceDetector {
 		t.Errorf("200 watchers take %d MB", grown>>20)
 	}
 }
