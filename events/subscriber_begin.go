@@ -73,7 +73,7 @@ func (t *tenure) requeue(ctx context.Context, first uint64) error {
 		}
 	}
 	for _, sequence := range t.state.Waiting[gone:] {
-		msg, err := t.stream.GetMsg(ctx, sequence)
+		msg, err := t.held(ctx, sequence)
 		if errors.Is(err, jetstream.ErrMsgNotFound) {
 			if err := t.gap(ctx, sequence, sequence, 1); err != nil {
 				return err

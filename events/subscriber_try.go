@@ -76,7 +76,7 @@ func (t *tenure) gatherUp(ctx context.Context, a *attempt) (bodies [][]byte, fir
 	var ids []string
 	for i, sequences := range a.asked {
 		for _, sequence := range sequences {
-			msg, err := t.stream.GetMsg(ctx, sequence)
+			msg, err := t.held(ctx, sequence)
 			var event cloudevents.Event
 			var body []byte
 			if err == nil {
@@ -109,6 +109,15 @@ func named(event cloudevents.Event, ids []string) cloudevents.Event {
 		event.SetType("batch")
 	}
 	return event
+}
+
+// held reads an outcome that was told. One question is enough but where it is not found.
+func (t *tenure) held(ctx context.Context, sequence uint64) (*jetstream.RawStreamMsg, error) {
+	msg, err := t.stream.GetMsg(ctx, sequence)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return held(ctx, t.cfg.States.js, t.cfg.States.stream, sequence)
+	}
+	return msg, err
 }
 
 // unreadable says why the first outcome of an attempt is not delivered.

@@ -1,6 +1,8 @@
 package events
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -14,7 +16,7 @@ import (
 // would that passes others over, which the stream still holds or holds no more.
 func TestWhatAConsumerPassesOverIsHandedOn(t *testing.T) {
 	t.Parallel()
-	stream := streamOf(t, "a", "b", "a", "b", "a", "b", "a") // 1 to 7
+	stream, _ := streamOf(t, "a", "b", "a", "b", "a", "b", "a") // 1 to 7
 	if err := stream.DeleteMsg(t.Context(), 4); err != nil {
 		t.Fatal(err)
 	}
@@ -55,8 +57,46 @@ func TestWhatAConsumerPassesOverIsHandedOn(t *testing.T) {
 	}
 }
 
+// TestMessageThatTheLeaderHasNotYetIsWaitedFor asks for a message before it is there,
+// as of a leader that is behind the copy a consumer reads, and for one that is gone.
+func TestMessageThatTheLeaderHasNotYetIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	stream, js := streamOf(t, "a", "b")
+	if err := stream.DeleteMsg(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := held(t.Context(), js, "T", 1); !errors.Is(err, jetstream.ErrMsgNotFound) {
+		t.Errorf("a message that is gone: %v", err)
+	}
+	asked := countingLooks{JetStream: js, at: 3, do: func() {
+		if _, err := js.Publish(t.Context(), "t.c", []byte("late")); err != nil {
+			t.Error(err)
+		}
+	}}
+	if msg, err := held(t.Context(), &asked, "T", 3); err != nil || string(msg.Data) != "late" {
+		t.Errorf("a message that comes with the third look: %v, %v", msg, err)
+	}
+	if asked.looks != 3 {
+		t.Errorf("looked %d times, want 3", asked.looks)
+	}
+}
+
+// countingLooks does something before one of its looks at a stream.
+type countingLooks struct {
+	jetstream.JetStream
+	looks, at int
+	do        func()
+}
+
+func (c *countingLooks) Stream(ctx context.Context, name string) (jetstream.Stream, error) {
+	if c.looks++; c.looks == c.at {
+		c.do()
+	}
+	return c.JetStream.Stream(ctx, name)
+}
+
 // streamOf makes a stream of one message for each subject `t.<name>`.
-func streamOf(t *testing.T, names ...string) jetstream.Stream {
+func streamOf(t *testing.T, names ...string) (jetstream.Stream, jetstream.JetStream) {
 	t.Helper()
 	s, err := server.NewServer(&server.Options{JetStream: true, StoreDir: t.TempDir(), DontListen: true, NoSigs: true})
 	if err != nil {
@@ -82,5 +122,5 @@ func streamOf(t *testing.T, names ...string) jetstream.Stream {
 			t.Fatal(err)
 		}
 	}
-	return stream
+	return stream, js
 }
