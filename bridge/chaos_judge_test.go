@@ -90,12 +90,24 @@ func (c *chaos) judgeReloads(outcomes []chaosOutcome) (doubled, untold int) {
 			starts[step][id] = true
 		}
 	}
+	reloads := map[string]sim.ReloadState{}
 	for _, reload := range c.tenant.State().Reloads {
+		reloads[reload.ID] = reload
+	}
+	forgotten := func(id string) bool {
+		return reloads[id].CreationTime.After(c.gap.from) && reloads[id].CreationTime.Before(c.gap.to)
+	}
+	for _, ids := range starts {
 		// A reload whose owner was forgotten with a backup may be taken for that of
-		// another run of its app. Its owner's is still to be made.
-		if claimed[reload.ID] && reload.CreationTime.After(c.gap.from) && reload.CreationTime.Before(c.gap.to) {
-			for _, ids := range starts {
-				delete(ids, reload.ID)
+		// another run of its app: its owner's is still to be made. And events that the
+		// backup held unread may join a run since, and give its step another app.
+		for id := range ids {
+			otherwise := false
+			for other := range ids {
+				otherwise = otherwise || reloads[other].AppID != reloads[id].AppID
+			}
+			if forgotten(id) && (claimed[id] || otherwise) {
+				delete(ids, id)
 			}
 		}
 	}
@@ -103,6 +115,9 @@ func (c *chaos) judgeReloads(outcomes []chaosOutcome) (doubled, untold int) {
 		if len(ids) > 1 {
 			doubled++
 			c.t.Errorf("I2: step %s started %d reloads", step, len(ids))
+			for id := range ids {
+				c.t.Logf("reload %s of app %s at %s, told of two steps: %t", id, reloads[id].AppID, reloads[id].CreationTime, claimed[id])
+			}
 		}
 	}
 	var last = map[string]sim.ReloadState{}
