@@ -37,7 +37,8 @@ func TestBinaryRunsAsTheChartSays(t *testing.T) {
 		for name, secret := range secrets {
 			withNATS[name] = secret
 		}
-		runPod(t, binary, "external", withNATS, "--set", "broker.external.url="+url, "--set", "broker.external.replicas=1")
+		runPod(t, binary, "external", withNATS, "--set", "broker.external.url="+url, "--set", "broker.external.replicas=1",
+			"--set", "networkPolicy.egress.natsPorts={"+url[strings.LastIndex(url, ":")+1:]+"}")
 	})
 }
 
@@ -46,7 +47,7 @@ func runPod(t *testing.T, binary, values string, secrets map[string]map[string]s
 	t.Helper()
 	ports := free(t, 2)
 	args = append(args, "--set", fmt.Sprintf("ports.http=%d,ports.console=%d", ports[0], ports[1]),
-		"--set", "config.tenants.acme.url=http://127.0.0.1:9") // nobody is there
+		"--set", "config.tenants.acme.url=https://127.0.0.1") // nobody is there
 	objects := render(t, filepath.Join(chart, "ci", values+"-values.yaml"), args...)
 	pod := podOf(t, objects).Spec
 	var config core.ConfigMap

@@ -141,6 +141,16 @@ func TestMistakesInValuesAreSaid(t *testing.T) {
 		"users but none named":    {"broker.embedded.nats.enabled=true", "users"},
 		"exposed without a host":  {"ingress.enabled=true", "host"},
 		"route without a gateway": {"httpRoute.enabled=true", "parentRefs"},
+		"name too long":           {"fullnameOverride=" + strings.Repeat("a", 64), "fullnameOverride"},
+		"name of capitals":        {"fullnameOverride=My_Gateway", "fullnameOverride"},
+		"host with a scheme":      {"ingress.host=https://hooks.example.com", "ingress/host"},
+		"tag of two words":        {"image.tag=a b", "image/tag"},
+		"resource of no kind":     {"resources.limts.memory=1Gi", "limts"},
+		"no quantity":             {"resources.limits.memory=lots", "resources/limits/memory"},
+		"volume of no size":       {"broker.embedded.persistence.size=0Gi", "size"},
+		"no such restriction":     {"securityContext.runAsRoot=true", "runAsRoot"},
+		"variable without a name": {"extraEnv[0].nam=x", "extraEnv/0"},
+		"label of the selector":   {`podLabels.app\.kubernetes\.io/instance=x`, "app.kubernetes.io/instance"},
 		"stop shorter than work":  {"terminationGracePeriodSeconds=10", "terminationGracePeriodSeconds"},
 	} {
 		t.Run(name, func(t *testing.T) {

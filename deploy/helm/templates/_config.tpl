@@ -90,13 +90,3 @@ broker:
 {{- end }}
 {{- toJson $mounts }}
 {{- end }}
-
-{{/* Mistakes that no schema can see, said before anything is installed. */}}
-{{- define "qlik-gateway.check" -}}
-{{- range $reference := regexFindAll "/etc/gateway/secrets/[^/\"'\\s,\\]}]+" (include "qlik-gateway.config" .) -1 }}
-{{- $concern := trimPrefix "/etc/gateway/secrets/" $reference }}
-{{- if not (hasKey $.Values.secrets $concern) }}
-{{- fail (printf "the configuration reads secrets from /etc/gateway/secrets/%s; say in which Secret they are: secrets.%s.existingSecret" $concern $concern) }}
-{{- end }}
-{{- end }}
-{{- end }}
