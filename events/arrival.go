@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 
 	cloudevents "github.com/cloudevents/sdk-go/v2/event"
 	"github.com/cloudevents/sdk-go/v2/types"
@@ -27,7 +28,8 @@ type Arrival struct {
 	ReplayID string            // set when the event was on the journal before and is to run again
 }
 
-// View returns the event as rules see it. Of its data is decoded what they look at.
+// View returns the event as rules see it. Its data is read only when they look at it,
+// and of it is decoded what they look at.
 func (a Arrival) View() rules.Event {
 	event := a.Event
 	attributes := event.Extensions()
@@ -40,7 +42,7 @@ func (a Arrival) View() rules.Event {
 	return rules.Event{
 		ID: event.ID(), Source: event.Source(), Type: event.Type(), Subject: event.Subject(), Time: event.Time(),
 		GatewaySource: a.Source, Extensions: extensions, Facts: a.Facts,
-		Data: rules.ReadData(event.DataContentType(), event.Data()),
+		Read: sync.OnceValue(func() any { return rules.ReadData(event.DataContentType(), event.Data()) }),
 	}
 }
 

@@ -25,58 +25,58 @@ type Signature struct {
 }
 
 // Signatures returns the one table of actions: what is not in it, a rule may not do.
-func Signatures() []Signature {
-	return []Signature{
-		{
-			Action: Reload,
-			Takes:  []string{"app", "partial", "variables", "weight"},
-			Needs:  []string{"app"},
-			Gives:  []string{"app_id", "reload_id", "status"},
-		},
-		{
-			Action: Copy,
-			Takes:  []string{"app", "name", "space", "description"},
-			Needs:  []string{"app"},
-			Gives:  []string{"app_id", "name", "space_id"},
-		},
-		{
-			Action: Publish,
-			Takes:  []string{"app", "space", "target", "name", "description"},
-			Needs:  []string{"app", "space"},
-			Gives:  []string{"app_id", "name", "space_id"},
-		},
-		{
-			Action: Move,
-			Takes:  []string{"app", "space"},
-			Needs:  []string{"app", "space"},
-			Gives:  []string{"app_id", "name", "space_id"},
-		},
-		{
-			Action: Delete,
-			Takes:  []string{"app"},
-			Needs:  []string{"app"},
-			Gives:  []string{"app_id"},
-		},
-		{
-			Action: Assert,
-			Takes:  []string{"app", "that"},
-			Needs:  []string{"app", "that"},
-			Gives:  []string{"app_id"},
-		},
-		{
-			Action: Emit,
-			Takes:  []string{"type", "subject", "data"},
-			Needs:  []string{"type"},
-			Gives:  []string{"type"},
-		},
-	}
+func Signatures() []Signature { return slices.Clone(signatures[:]) }
+
+var signatures = [...]Signature{ //nolint:gochecknoglobals // a table that nothing changes
+	{
+		Action: Reload,
+		Takes:  []string{"app", "partial", "variables", "weight"},
+		Needs:  []string{"app"},
+		Gives:  []string{"app_id", "reload_id", "status"},
+	},
+	{
+		Action: Copy,
+		Takes:  []string{"app", "name", "space", "description"},
+		Needs:  []string{"app"},
+		Gives:  []string{"app_id", "name", "space_id"},
+	},
+	{
+		Action: Publish,
+		Takes:  []string{"app", "space", "target", "name", "description"},
+		Needs:  []string{"app", "space"},
+		Gives:  []string{"app_id", "name", "space_id"},
+	},
+	{
+		Action: Move,
+		Takes:  []string{"app", "space"},
+		Needs:  []string{"app", "space"},
+		Gives:  []string{"app_id", "name", "space_id"},
+	},
+	{
+		Action: Delete,
+		Takes:  []string{"app"},
+		Needs:  []string{"app"},
+		Gives:  []string{"app_id"},
+	},
+	{
+		Action: Assert,
+		Takes:  []string{"app", "that"},
+		Needs:  []string{"app", "that"},
+		Gives:  []string{"app_id"},
+	},
+	{
+		Action: Emit,
+		Takes:  []string{"type", "subject", "data"},
+		Needs:  []string{"type"},
+		Gives:  []string{"type"},
+	},
 }
 
 // signatureOf returns the signature of action, nil when there is no such action.
 func signatureOf(action Action) *Signature {
-	for _, s := range Signatures() {
-		if s.Action == action {
-			return &s
+	for i := range signatures {
+		if signatures[i].Action == action {
+			return &signatures[i]
 		}
 	}
 	return nil
@@ -85,7 +85,7 @@ func signatureOf(action Action) *Signature {
 // actionNames returns the names of all actions, in the table's order.
 func actionNames() []string {
 	var names []string
-	for _, s := range Signatures() {
+	for _, s := range signatures {
 		names = append(names, string(s.Action))
 	}
 	return names

@@ -18,7 +18,7 @@ const ForeignRule = "foreign"
 // direct plans what an event itself asks for: its data is a Definition without
 // name, on and when. What its source may ask for is enforced as for a rule.
 func (s *Set) direct(ev Event) (Plan, error) {
-	text, err := json.Marshal(ev.Data)
+	text, err := json.Marshal(ev.Decoded())
 	if err != nil {
 		return Plan{}, fmt.Errorf("plan a direct run: %w", err)
 	}

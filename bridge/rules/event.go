@@ -33,5 +33,14 @@ type Event struct {
 	GatewaySource string            // the configured source it came through
 	Extensions    map[string]string // other CloudEvents attributes, lower case
 	Data          any               // the JSON body as DecodeData gives it; nil when it is not JSON
+	Read          func() any        // gives the data when it is looked at, each time the same; nil = Data has it
 	Facts         Facts
+}
+
+// Decoded returns the event's data, which is read the first time somebody looks at it.
+func (e *Event) Decoded() any {
+	if e.Read != nil {
+		return e.Read()
+	}
+	return e.Data
 }

@@ -183,7 +183,7 @@ func (v *variables) Parent() cel.Activation { return nil }
 func (v *variables) ResolveName(name string) (any, bool) {
 	switch name {
 	case "data":
-		return v.event.Data, true
+		return v.event.Decoded(), true
 	case "outcome":
 		return v.event.Facts.Outcome, true
 	case "job":
