@@ -11,8 +11,8 @@ import (
 	"github.com/qlikgateway/gateway/events"
 )
 
-// Events that wait are admitted together, so that the ledger is written once for all
-// that they did to a run.
+// Events are admitted together, so that the ledger is written once for all that they
+// did to a run.
 const (
 	manyWait    = 256                   // events behind one that are worth to wait for
 	admitFor    = 50 * time.Millisecond // how long before the next write
@@ -53,6 +53,18 @@ func (t *term) admit(work context.Context, entry events.Entry) error {
 	}
 }
 
+// mayWait returns until when the next write may wait: events that were admitted, but let
+// nothing be called yet, are in no hurry, as the journal has them. Zero = write now.
+func (t *term) mayWait(commands []Command) time.Time {
+	runs, within := t.room()
+	until := t.unwritten.Add(within)
+	if t.urgent || t.unwritten.IsZero() || len(commands) > 0 || t.scheduler.touches() >= runs || !time.Now().Before(until) {
+		t.urgent, t.unwritten = false, time.Time{}
+		return time.Time{}
+	}
+	return until
+}
+
 // errNoRules is wrong with an event that is for a tenant and for no rule: nobody
 // but the gateway writes to the journal, and it names them.
 var errNoRules = errors.New("the message names no rule that it matched")
@@ -66,6 +78,9 @@ var errHops = fmt.Errorf("more than %d runs led to this event, each begun by the
 
 func (t *term) admitOne(work context.Context, entry events.Entry) error {
 	defer t.catchUp(entry.Sequence)
+	if t.unwritten.IsZero() {
+		t.unwritten = time.Now()
+	}
 	if entry.Sequence <= t.scheduler.Cursor() {
 		return nil
 	}

@@ -62,6 +62,7 @@ func (t *term) attend() {
 		default:
 			return
 		}
+		t.urgent = true
 	}
 }
 

@@ -26,8 +26,10 @@ type term struct {
 	obeyed    []func(error) // answers that wait until the change is written
 	flying    int           // commands under way
 	calls     sync.WaitGroup
-	last      uint64 // where the journal ended at take-over
-	saved     uint64 // the cursor as the ledger has it
+	unwritten time.Time // since when events are admitted that the ledger does not know of; zero = none are
+	urgent    bool      // there is more to write than these
+	last      uint64    // where the journal ended at take-over
+	saved     uint64    // the cursor as the ledger has it
 	log       zerolog.Logger
 }
 
@@ -47,7 +49,9 @@ func (t *term) loop(ctx, work context.Context) error {
 			commands, again = t.decide()
 		}
 		t.d.cfg.Metrics.stands(t.d.cfg.Tenant, true, t.scheduler.gate.status())
-		if err := t.carryOut(work, commands); err != nil {
+		if until := t.mayWait(commands); !until.IsZero() {
+			again = earlier(again, until)
+		} else if err := t.carryOut(work, commands); err != nil {
 			return err
 		}
 		if done == nil && t.flying == 0 {
@@ -59,12 +63,13 @@ func (t *term) loop(ctx, work context.Context) error {
 		select {
 		case <-work.Done():
 			return context.Cause(work)
-		case <-done:
-			entries, done = nil, nil
 		case entry := <-entries:
 			if err := t.admit(work, entry); err != nil {
 				return err
 			}
+			continue
+		case <-done:
+			entries, done = nil, nil
 		case report := <-t.reports:
 			t.take(report)
 		case asked := <-t.orders:
@@ -75,6 +80,7 @@ func (t *term) loop(ctx, work context.Context) error {
 			t.sweep(work)
 		case <-timer.C:
 		}
+		t.urgent = true
 	}
 }
 
