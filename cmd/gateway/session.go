@@ -228,6 +228,7 @@ func (s *session) serve(ctx context.Context, f *front, up func()) error {
 		start(&doing, "dispatcher", func() error { return dispatcher.Run(do) })
 	}
 	s.tellers.start()
+	listening.Go(func() { giveBack(listen) })
 	start(&listening, "reload", func() error { return s.reload(listen) })
 	start(&listening, "callbacks", func() error { return s.caller.Run(listen) })
 	start(&listening, "console", func() error { return s.operators.Run(listen) })
