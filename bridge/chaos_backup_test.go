@@ -13,6 +13,12 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/qlikgateway/gateway/bridge"
+	"github.com/qlikgateway/gateway/bridge/rules"
+	"github.com/qlikgateway/gateway/events/broker"
 )
 
 // TestBackupUnderLoadIsRestored takes a backup while senders send and reloads run,
@@ -39,6 +45,7 @@ func TestBackupUnderLoadIsRestored(t *testing.T) {
 	gateway.kill()
 
 	told, _ := c.records()
+	called := c.calledSteps(map[string]map[string]bool{})
 	if err := os.Rename(c.where.DataDir, c.where.DataDir+".lost"); err != nil {
 		t.Fatal(err)
 	}
@@ -81,8 +88,53 @@ func TestBackupUnderLoadIsRestored(t *testing.T) {
 	c.judgeIDs(outcomes)
 	all := append(outcomes, slices.DeleteFunc(told, func(o chaosOutcome) bool { return known[o.ID] })...)
 	doubled, untold := c.judgeReloads(all)
+	c.judgeNumbers(c.calledSteps(called))
 	t.Logf("events answered 202 and in the backup or after it %d, lost %d, in two runs %d, reloads %d, started twice %d, not told %d",
 		len(c.accepted), lost, twice, len(c.tenant.State().Reloads), doubled, untold)
+}
+
+// calledSteps adds the steps that a stopped gateway's ledger says have called a reload
+// of an app to those known before.
+func (c *chaos) calledSteps(known map[string]map[string]bool) map[string]map[string]bool {
+	b, err := broker.Open(c.t.Context(), c.where, zerolog.Nop())
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer func() { _ = b.Close(context.Background()) }()
+	ledger, err := bridge.OpenLedger(c.t.Context(), b.JetStream(), b.Names().Ledger)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	runs, err := ledger.Runs(c.t.Context(), bridge.RunQuery{Limit: 10_000})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	for _, run := range runs {
+		for i, step := range run.Plan.Steps {
+			if step.Action != rules.Reload || run.Steps[i].Tried == 0 {
+				continue
+			}
+			if known[step.Args.App] == nil {
+				known[step.Args.App] = map[string]bool{}
+			}
+			known[step.Args.App][run.ID+"/"+strconv.Itoa(i)] = true
+		}
+	}
+	return known
+}
+
+// judgeNumbers: whoever started which of them, an app has no more reloads than steps
+// that called for one, before the store was lost or after it was put back (I2).
+func (c *chaos) judgeNumbers(called map[string]map[string]bool) {
+	reloads := map[string]int{}
+	for _, reload := range c.tenant.State().Reloads {
+		reloads[reload.AppID]++
+	}
+	for app, number := range reloads {
+		if steps := len(called[app]); number > steps {
+			c.t.Errorf("I2: app %s has %d reloads of %d steps", app, number, steps)
+		}
+	}
 }
 
 // resolveHeld does as a person would who has looked, until no run is open: has every
