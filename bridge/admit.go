@@ -32,7 +32,7 @@ func (s *Scheduler) Admit(now time.Time, cause Cause, plan rules.Plan) (id strin
 	s.stats.Admitted++
 	key := gatherKey(&plan)
 	t := s.joinable[key]
-	if s.late(t, cause, now) || t != nil && !s.restored.joins(cause.Sequence, t.run) {
+	if s.late(t, cause, now) || t != nil && !s.restored.joins(cause.Sequence, t.run()) {
 		t = nil
 	}
 	if t == nil || plan.Gather.None {
@@ -42,23 +42,23 @@ func (s *Scheduler) Admit(now time.Time, cause Cause, plan rules.Plan) (id strin
 		s.replan(t, &plan)
 		s.stats.Joined++
 	}
-	t.run.Causes.Add(cause.Sequence, cause.ID)
-	t.run.Causes.From(cause.Source)
-	t.run.take(cause, plan.Join)
-	t.run.Hops = max(t.run.Hops, cause.Hops)
-	t.run.Newest, t.run.Revision = cause.Time, cause.Revision
+	t.run().Causes.Add(cause.Sequence, cause.ID)
+	t.run().Causes.From(cause.Source)
+	t.run().take(cause, plan.Join)
+	t.run().Hops = max(t.run().Hops, cause.Hops)
+	t.run().Newest, t.run().Revision = cause.Time, cause.Revision
 	s.touch(t)
-	s.wonder(t.run, now)
+	s.wonder(t.run(), now)
 	if cause.Callback != nil {
-		t.run.Callbacks = append(t.run.Callbacks, *cause.Callback)
+		t.run().Callbacks = append(t.run().Callbacks, *cause.Callback)
 	}
-	if plan.Gather.None || t.run.full() {
+	if plan.Gather.None || t.run().full() {
 		s.closeGathering(t)
 	} else {
 		s.joinable[key] = t
 	}
 	s.consider(t, now)
-	return t.run.ID, opened
+	return t.run().ID, opened
 }
 
 // A gathering tells apart the runs that events may join.
@@ -68,7 +68,7 @@ func gatherKey(plan *rules.Plan) gathering { return gathering{plan.Rule, plan.Ke
 
 // closeGathering lets no further event join a run.
 func (s *Scheduler) closeGathering(t *task) {
-	if key := gatherKey(t.run.Plan); s.joinable[key] == t {
+	if key := gatherKey(t.run().Plan); s.joinable[key] == t {
 		delete(s.joinable, key)
 	}
 }
@@ -86,7 +86,7 @@ func (s *Scheduler) open(cause Cause, plan *rules.Plan) *task {
 	if s.restored.covers(cause.Sequence) {
 		run.Restored = s.restored.Taken
 	}
-	t := &task{run: run, wakeI: -1}
+	t := &task{full: run, wakeI: -1}
 	s.tasks[run.ID] = t
 	s.rank(t)
 	return t
@@ -97,7 +97,7 @@ func (s *Scheduler) open(cause Cause, plan *rules.Plan) *task {
 // or is overtaken, by no more than Limits.Patience for each step between them, and
 // none waits for ever.
 func (s *Scheduler) rank(t *task) {
-	rank := t.run.Opened.Add(time.Duration(t.run.Plan.Priority) * s.limits.Patience)
+	rank := t.run().Opened.Add(time.Duration(t.run().Plan.Priority) * s.limits.Patience)
 	if !rank.Equal(t.rank) {
 		s.withdraw(t)
 		t.rank = rank
@@ -115,7 +115,7 @@ func newSteps(plan *rules.Plan) []StepRecord {
 // replan gives a run that has called nothing yet the plan of its newest cause. What
 // was found out for the old plan is kept where the new one asks for the same.
 func (s *Scheduler) replan(t *task, plan *rules.Plan) {
-	run := t.run
+	run := t.run()
 	if !adopt(run, plan) {
 		s.withdraw(t)
 		wait := run.Steps[0]

@@ -171,8 +171,8 @@ func TestLanesAreTheOnesTakenAfterARestart(t *testing.T) {
 	tl.done(tl.want(KindCall, other), VerdictDone, reloadIs("r2", qlik.ReloadReloading))
 	tl.done(find, VerdictDone, func(r *Report) { r.Mode, r.Result.AppID = PublishReplace, "twin" })
 	tl.restart()
-	if holder := tl.s.lanes["twin"].holder; holder.run.ID != other.ID {
-		t.Errorf("the lane is held by %s, want %s, whose reload runs", holder.run.Rule, other.Rule)
+	if holder := tl.s.lanes["twin"].holder; holder.run().ID != other.ID {
+		t.Errorf("the lane is held by %s, want %s, whose reload runs", holder.run().Rule, other.Rule)
 	}
 }
 

@@ -85,7 +85,7 @@ func (s *Scheduler) budgetFree(id string, now time.Time) time.Time {
 
 // tooSoon says whether the run is about to start a reload that has to wait.
 func (s *Scheduler) tooSoon(t *task, now time.Time) bool {
-	plan := t.run.Plan.Steps[t.run.current()]
+	plan := t.run().Plan.Steps[t.run().current()]
 	if t.want != KindCall || plan.Action != rules.Reload {
 		return false
 	}

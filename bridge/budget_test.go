@@ -41,7 +41,7 @@ func (tl *timeline) waits(run *Run, why Wait, until time.Time) *Run {
 		}
 		tl.restart()
 	}
-	return tl.s.tasks[run.ID].run
+	return tl.s.tasks[run.ID].run()
 }
 
 func patient(app string) rules.Plan {
@@ -111,7 +111,7 @@ func TestReloadThatQlikRefusedUsesNoBudget(t *testing.T) {
 	tl.done(tl.want(KindCall, run), VerdictWaitApp, because(events.ReasonPending))
 	tl.restart()
 	tl.pass(tl.limits.Pending)
-	tl.reload(tl.s.tasks[run.ID].run)
+	tl.reload(tl.s.tasks[run.ID].run())
 }
 
 // TestBudgetIsToldAtFourFifthsAndAtItsEnd holds that each is told once, however the

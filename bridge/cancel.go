@@ -13,9 +13,9 @@ import (
 func (s *Scheduler) Cancel(now time.Time, id string) error {
 	t := s.tasks[id]
 	switch {
-	case t == nil || t.run.State.Ended():
+	case t == nil || t.run().State.Ended():
 		return fmt.Errorf("%w: run %s is not open", ErrRefused, id)
-	case t.run.Stopping != "":
+	case t.run().Stopping != "":
 		return fmt.Errorf("%w: run %s is being stopped already", ErrRefused, id)
 	}
 	s.windDown(t, RunCanceled, now)
@@ -26,11 +26,11 @@ func (s *Scheduler) Cancel(now time.Time, id string) error {
 // canceled takes in the answer to a wish to stop a reload. One that Qlik did not
 // take is made again, no more often than the record can tell the quota of.
 func (s *Scheduler) canceled(t *task, verdict Verdict, now time.Time) {
-	t.pollAt = now.Add(s.limits.Poll)
+	t.pursuit().pollAt = now.Add(s.limits.Poll)
 	switch verdict.Kind {
 	case VerdictDone, VerdictFail:
-		t.stopped = true
+		t.pursuit().stopped = true
 	default:
-		t.cancelAt = now.Add(max(s.limits.Grace+s.limits.Quota[qlik.ClassReload].Per, verdict.After))
+		t.pursuit().cancelAt = now.Add(max(s.limits.Grace+s.limits.Quota[qlik.ClassReload].Per, verdict.After))
 	}
 }

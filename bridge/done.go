@@ -45,7 +45,7 @@ func (s *Scheduler) Done(now time.Time, report Report) {
 	if verdict.Kind == VerdictHold {
 		s.Hold(now, verdict)
 	}
-	if command.answers(t.run) {
+	if command.answers(t.run()) {
 		s.apply(t, command, report, now)
 	}
 	s.consider(t, now)
@@ -94,10 +94,10 @@ func (s *Scheduler) resolved(t *task, report Report, now time.Time) {
 		if report.Steps == nil {
 			report.Steps = []rules.Step{report.Step}
 		}
-		copy(t.run.ownPlan().Steps[i:], report.Steps)
-		t.run.Bound = t.run.Plan.Join != nil
+		copy(t.run().ownPlan().Steps[i:], report.Steps)
+		t.run().Bound = t.run().Plan.Join != nil
 		t.apps = nil
-		s.wonder(t.run, now)
+		s.wonder(t.run(), now)
 		s.touch(t)
 	case VerdictFail:
 		s.fail(t, i, report.Verdict, now)
@@ -110,9 +110,9 @@ func (s *Scheduler) found(t *task, report Report, now time.Time) {
 	i := report.Command.Index
 	switch report.Verdict.Kind {
 	case VerdictDone:
-		t.run.Steps[i].Mode = report.Mode
+		t.run().Steps[i].Mode = report.Mode
 		if report.Mode == PublishReplace {
-			t.run.ownPlan().Steps[i].Args.Target = report.Result.AppID
+			t.run().ownPlan().Steps[i].Args.Target = report.Result.AppID
 			t.apps = nil
 		}
 		s.touch(t)
@@ -126,12 +126,12 @@ func (s *Scheduler) found(t *task, report Report, now time.Time) {
 // called takes in the answer to a step's call.
 func (s *Scheduler) called(t *task, report Report, now time.Time) {
 	i := report.Command.Index
-	step, verdict := &t.run.Steps[i], report.Verdict
+	step, verdict := &t.run().Steps[i], report.Verdict
 	attempt := step.attempt()
 	attempt.AnsweredAt, attempt.Sent = now, report.Sent
 	attempt.Identity, attempt.Reason = report.Identity, verdict.Reason
-	if t.run.Plan.Steps[i].Action == rules.Reload && verdict.Kind != VerdictLost && !attempt.started() {
-		s.uncountStart(t.run.Plan.Steps[i].Args.App, attempt.CalledAt)
+	if t.run().Plan.Steps[i].Action == rules.Reload && verdict.Kind != VerdictLost && !attempt.started() {
+		s.uncountStart(t.run().Plan.Steps[i].Args.App, attempt.CalledAt)
 	}
 	s.touch(t)
 	switch verdict.Kind {
@@ -147,7 +147,7 @@ func (s *Scheduler) called(t *task, report Report, now time.Time) {
 		s.moveStep(step, StepWaiting)
 		s.wait(t, i, verdict, now)
 	case VerdictFail:
-		if verdict.Reason == events.ReasonNotFound && t.run.Plan.Steps[i].Action == rules.Delete && !s.lostSince(step).IsZero() {
+		if verdict.Reason == events.ReasonNotFound && t.run().Plan.Steps[i].Action == rules.Delete && !s.lostSince(step).IsZero() {
 			s.succeed(t, i, Result{}, now) // by a call whose answer was lost
 			return
 		}
@@ -167,8 +167,8 @@ func (s *Scheduler) called(t *task, report Report, now time.Time) {
 
 // accept goes on from an answer that says the call took effect.
 func (s *Scheduler) accept(t *task, i int, report Report, now time.Time) {
-	if t.run.Plan.Steps[i].Action == rules.Reload {
-		t.run.Steps[i].attempt().Lost = false
+	if t.run().Plan.Steps[i].Action == rules.Reload {
+		t.run().Steps[i].attempt().Lost = false
 		s.submit(t, i, report.Reload, now)
 		return
 	}
@@ -179,13 +179,13 @@ func (s *Scheduler) accept(t *task, i int, report Report, now time.Time) {
 func (s *Scheduler) lose(t *task, step *StepRecord, now, graceEnds time.Time) {
 	step.attempt().Lost = true
 	step.NotBefore = now.Add(waitShort / 2)
-	t.graceEnds, t.misses = graceEnds, 0
+	t.pursuit().graceEnds, t.pursuit().misses = graceEnds, 0
 	s.touch(t)
 }
 
 // wait puts a step off without counting it.
 func (s *Scheduler) wait(t *task, i int, verdict Verdict, now time.Time) {
-	step := &t.run.Steps[i]
+	step := &t.run().Steps[i]
 	step.Waits++
 	after := backoff(step.Waits, waitShort, waitCap, s.jitter())
 	switch verdict.Kind {
@@ -202,7 +202,7 @@ func (s *Scheduler) wait(t *task, i int, verdict Verdict, now time.Time) {
 // again puts a called step off and counts it, or fails it when the policy allows
 // no more.
 func (s *Scheduler) again(t *task, i int, verdict Verdict, now time.Time) {
-	step, policy := &t.run.Steps[i], t.run.Plan.Retry
+	step, policy := &t.run().Steps[i], t.run().Plan.Retry
 	step.Counted++
 	if step.Counted >= policy.Attempts {
 		if verdict.Reason == "" || verdict.Kind == VerdictRetry {
@@ -219,18 +219,18 @@ func (s *Scheduler) again(t *task, i int, verdict Verdict, now time.Time) {
 
 // submit takes in the reload that a step started or adopted.
 func (s *Scheduler) submit(t *task, i int, reload *qlik.Reload, now time.Time) {
-	step := &t.run.Steps[i]
+	step := &t.run().Steps[i]
 	s.moveStep(step, StepSubmitted)
 	step.NotBefore, step.Reason, step.Error = time.Time{}, "", ""
 	step.Result.ReloadID, step.attempt().ReloadID = reload.ID, reload.ID
 	s.follow(t, reload.ID, now)
-	t.submitted = now
+	t.pursuit().submitted = now
 	if attempt := step.attempt(); attempt.Lost && attempt.CalledAt.Before(now) {
-		t.submitted = attempt.CalledAt // it was found, some time after it began
+		t.pursuit().submitted = attempt.CalledAt // it was found, some time after it began
 	}
-	t.pollAt = s.nextPoll(t, i, now)
+	t.pursuit().pollAt = s.nextPoll(t, i, now)
 	if at, early := s.pushed.noted(reload.ID); early && now.Sub(at) < pushKept {
-		t.pushed, t.pollAt = true, now
+		t.pursuit().pushed, t.pursuit().pollAt = true, now
 	}
 	s.touch(t)
 	s.tellReload(t, i, events.TypeReloadQueued, now)
@@ -242,7 +242,8 @@ func (s *Scheduler) submit(t *task, i int, reload *qlik.Reload, now time.Time) {
 func (s *Scheduler) follow(t *task, reloadID string, now time.Time) {
 	s.reloads[reloadID] = t
 	s.ours.note(reloadID, now)
-	t.misses, t.pushed, t.wakes, t.stopped, t.cancelAt, t.end, t.goneSince = 0, false, 0, false, time.Time{}, nil, time.Time{}
+	p := t.pursuit()
+	p.misses, p.pushed, p.wakes, p.stopped, p.cancelAt, t.end, p.goneSince = 0, false, 0, false, time.Time{}, nil, time.Time{}
 }
 
 func (s *Scheduler) polled(t *task, report Report, now time.Time) {
@@ -250,26 +251,26 @@ func (s *Scheduler) polled(t *task, report Report, now time.Time) {
 	verdict := report.Verdict
 	switch {
 	case verdict.Kind == VerdictDone:
-		t.misses, t.goneSince = 0, time.Time{}
-		t.pollAt = s.nextPoll(t, i, now)
-		if t.pushed {
-			t.pushed, t.pollAt = false, now.Add(s.limits.Poll) // the answer may lag behind the push
+		t.pursuit().misses, t.pursuit().goneSince = 0, time.Time{}
+		t.pursuit().pollAt = s.nextPoll(t, i, now)
+		if t.pursuit().pushed {
+			t.pursuit().pushed, t.pursuit().pollAt = false, now.Add(s.limits.Poll) // the answer may lag behind the push
 		}
 		s.observe(t, i, report.Reload, now)
 	case verdict.Kind == VerdictFail && verdict.Reason == events.ReasonNotFound && s.gone(t, now):
 		verdict.Reason = events.ReasonReloadGone
 		s.fail(t, i, verdict, now)
 	default:
-		t.misses++
-		t.pollAt = now.Add(max(backoff(t.misses, waitShort, waitCap, s.jitter()), verdict.After))
+		t.pursuit().misses++
+		t.pursuit().pollAt = now.Add(max(backoff(t.pursuit().misses, waitShort, waitCap, s.jitter()), verdict.After))
 	}
 }
 
 // gone reports whether a reload that Qlik has just denied to know has been denied for
 // so long that it is gone: one server of Qlik's may not know yet what another took.
 func (s *Scheduler) gone(t *task, now time.Time) bool {
-	if t.goneSince.IsZero() || now.Before(t.goneSince) {
-		t.goneSince = now
+	if t.pursuit().goneSince.IsZero() || now.Before(t.pursuit().goneSince) {
+		t.pursuit().goneSince = now
 	}
-	return now.Sub(t.goneSince) >= s.limits.Gone
+	return now.Sub(t.pursuit().goneSince) >= s.limits.Gone
 }

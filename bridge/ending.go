@@ -44,7 +44,7 @@ func (r *Run) owes(i int) bool {
 // that, and says whether so. A run that gathers, that was canceled before it began
 // or whose join expired has none, nor has one whose fate was sealed before.
 func (s *Scheduler) turn(t *task, state RunState, verdict Verdict, now time.Time) bool {
-	run := t.run
+	run := t.run()
 	if run.Fate.State != "" || run.State == RunGathering || verdict.Reason == events.ReasonJoinExpired || state == RunCanceled && run.Started.IsZero() {
 		return false
 	}
@@ -98,15 +98,15 @@ func (r *Run) gives(name string) bool {
 
 // ended goes on after a step that did not succeed.
 func (s *Scheduler) ended(t *task, state RunState, verdict Verdict, now time.Time) {
-	if t.run.Fate.State == "" || t.run.Stopping != "" {
-		if t.run.Stopping != "" {
-			state = t.run.Stopping
+	if t.run().Fate.State == "" || t.run().Stopping != "" {
+		if t.run().Stopping != "" {
+			state = t.run().Stopping
 		}
 		s.finish(t, state, verdict, now)
 		return
 	}
-	if t.run.State == RunHeld {
-		s.moveRun(t.run, RunRunning)
+	if t.run().State == RunHeld {
+		s.moveRun(t.run(), RunRunning)
 	}
 	s.touch(t)
 	s.goOn(t, now)
@@ -114,7 +114,7 @@ func (s *Scheduler) ended(t *task, state RunState, verdict Verdict, now time.Tim
 
 // goOn goes on behind a step that ended: with the next, or to the end of the run.
 func (s *Scheduler) goOn(t *task, now time.Time) {
-	if s.skip(t.run, now); t.run.current() < 0 {
+	if s.skip(t.run(), now); t.run().current() < 0 {
 		s.finish(t, RunSucceeded, Verdict{}, now)
 	}
 }

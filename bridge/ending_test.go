@@ -29,7 +29,7 @@ func TestExpiredRunHasTimeForItsEndings(t *testing.T) {
 		tl.done(emit, VerdictDone)
 	}
 	tl.restart()
-	run = tl.s.tasks[run.ID].run
+	run = tl.s.tasks[run.ID].run()
 	tl.state(run, RunRunning)
 	tl.done(tl.until(KindCall), VerdictFail, because(events.ReasonForbidden))
 	tl.state(run, RunExpired)

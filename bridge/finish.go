@@ -32,16 +32,16 @@ func (s *Scheduler) moveStep(step *StepRecord, to StepState) {
 
 // succeed ends a step well, and the run with its last one.
 func (s *Scheduler) succeed(t *task, i int, result Result, now time.Time) {
-	step := &t.run.Steps[i]
+	step := &t.run().Steps[i]
 	s.moveStep(step, StepSucceeded)
 	step.Result, step.Reason, step.Error, step.Waits = result, "", "", 0
 	step.Ended = now
 	delete(s.reloads, result.ReloadID)
-	s.noteResult(t.run.Plan.Steps[i], result, now)
+	s.noteResult(t.run().Plan.Steps[i], result, now)
 	s.tellStep(t, i, succeeded, now)
 	s.touch(t)
-	if t.run.Stopping != "" {
-		s.finish(t, t.run.Stopping, stopVerdict(t.run), now)
+	if t.run().Stopping != "" {
+		s.finish(t, t.run().Stopping, stopVerdict(t.run()), now)
 		return
 	}
 	s.goOn(t, now)
@@ -49,7 +49,7 @@ func (s *Scheduler) succeed(t *task, i int, result Result, now time.Time) {
 
 // fail ends a step badly, and with it the run or its steps in turn.
 func (s *Scheduler) fail(t *task, i int, verdict Verdict, now time.Time) {
-	step := &t.run.Steps[i]
+	step := &t.run().Steps[i]
 	s.moveStep(step, StepFailed)
 	step.Reason, step.Error, step.Ended = verdict.Reason, verdict.Text, now
 	if verdict.Code != "" {
@@ -61,7 +61,7 @@ func (s *Scheduler) fail(t *task, i int, verdict Verdict, now time.Time) {
 
 // stop ends a step whose reload was canceled, as fail does.
 func (s *Scheduler) stop(t *task, i int, now time.Time) {
-	step := &t.run.Steps[i]
+	step := &t.run().Steps[i]
 	s.moveStep(step, StepCanceled)
 	step.Reason, step.Ended = events.ReasonReloadCanceled, now
 	s.tellStep(t, i, canceled, now)
@@ -87,17 +87,17 @@ func stopVerdict(run *Run) Verdict {
 // hold stops a run at a step whose effect cannot be found out. Its lanes are
 // freed, unless a reload may be running.
 func (s *Scheduler) hold(t *task, i int, verdict Verdict, now time.Time) {
-	step := &t.run.Steps[i]
+	step := &t.run().Steps[i]
 	verdict.Reason = events.ReasonUnknownOutcome
-	if t.run.Stopping != "" {
+	if t.run().Stopping != "" {
 		s.fail(t, i, verdict, now)
 		return
 	}
 	s.moveStep(step, StepUnknown)
-	s.moveRun(t.run, RunHeld)
+	s.moveRun(t.run(), RunHeld)
 	step.Reason, step.Error = verdict.Reason, verdict.Text
-	t.run.Reason, t.run.Error = step.Reason, step.Error
-	if t.run.Plan.Steps[i].Action != rules.Reload {
+	t.run().Reason, t.run().Error = step.Reason, step.Error
+	if t.run().Plan.Steps[i].Action != rules.Reload {
 		s.freeLanes(t)
 	}
 	s.tellRun(t, now)
@@ -109,17 +109,17 @@ func (s *Scheduler) finish(t *task, state RunState, verdict Verdict, now time.Ti
 	if s.turn(t, state, verdict, now) {
 		return
 	}
-	state, verdict = t.run.fate(state, verdict)
-	if t.run.State == RunHeld && !mayMove(runMoves, RunHeld, state) {
-		s.moveRun(t.run, RunRunning)
+	state, verdict = t.run().fate(state, verdict)
+	if t.run().State == RunHeld && !mayMove(runMoves, RunHeld, state) {
+		s.moveRun(t.run(), RunRunning)
 	}
-	s.moveRun(t.run, state)
-	t.run.Ended, t.run.Reason, t.run.Error = now, verdict.Reason, verdict.Text
+	s.moveRun(t.run(), state)
+	t.run().Ended, t.run().Reason, t.run().Error = now, verdict.Reason, verdict.Text
 	s.closeGathering(t)
 	s.withdraw(t)
 	s.freeLanes(t)
-	for i := range t.run.Steps {
-		delete(s.reloads, t.run.Steps[i].Result.ReloadID)
+	for i := range t.run().Steps {
+		delete(s.reloads, t.run().Steps[i].Result.ReloadID)
 	}
 	s.tellRun(t, now)
 	s.touch(t)
@@ -128,7 +128,7 @@ func (s *Scheduler) finish(t *task, state RunState, verdict Verdict, now time.Ti
 // expire ends a run whose time is up, or that was being stopped and is idle. What
 // is under way is asked to stop first, and waited for a little.
 func (s *Scheduler) expire(t *task, now time.Time) {
-	run := t.run
+	run := t.run()
 	i := run.current()
 	step := &run.Steps[i]
 	underWay := step.State == StepSubmitted || step.State == StepCalling
@@ -160,8 +160,8 @@ func (s *Scheduler) expire(t *task, now time.Time) {
 
 // windDown begins to stop a run that may have something under way.
 func (s *Scheduler) windDown(t *task, state RunState, now time.Time) {
-	t.run.Stopping = state
-	t.stopBy, t.cancelAt = now.Add(s.limits.Cancel), now
+	t.run().Stopping = state
+	t.pursuit().stopBy, t.pursuit().cancelAt = now.Add(s.limits.Cancel), now
 	s.closeGathering(t)
 	s.touch(t)
 }

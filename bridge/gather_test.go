@@ -80,7 +80,7 @@ func TestRunThatHasItsCountIsJoinedUntilItCalls(t *testing.T) {
 		tl.trigger(plan)
 	}
 	tl.restart()
-	run = tl.s.tasks[run.ID].run
+	run = tl.s.tasks[run.ID].run()
 	tl.done(tl.until(KindPoll), VerdictDone, reloadIs("r1", qlik.ReloadSucceeded))
 	tl.want(KindCall, run)
 	if run.Causes.Count != 4 {

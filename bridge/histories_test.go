@@ -222,7 +222,7 @@ func (w *world) ask() {
 		return
 	}
 	id := ids[w.IntN(len(ids))]
-	if w.live.s.tasks[id].run.State != RunHeld {
+	if w.live.s.tasks[id].run().State != RunHeld {
 		if w.chance(4) {
 			_ = w.live.s.Cancel(w.live.now(), id)
 		}

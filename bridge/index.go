@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
+	"unique"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -22,7 +22,7 @@ const DefaultIndexed = 250_000
 // keeps up with the ledger. It is a view and may be behind by moments: whoever has
 // to be right reads the Ledger. It is safe for concurrent use.
 //
-// The way of one change: ledger -> watch -> Summary -> runs, counts, calls, usual.
+// The way of one change: ledger -> watch -> indexed -> runs, counts, calls, usual.
 type Index struct {
 	ledger  *Ledger
 	limit   int
@@ -30,16 +30,13 @@ type Index struct {
 
 	mu     sync.RWMutex
 	loaded bool
-	runs   []*Summary // by id, ascending
+	runs   []*indexed // by id, ascending
 	counts map[tenantState]int
 	calls  map[string]*minutes // reload calls, by tenant
 	usual  map[string]*lasted  // reloads, by tenant and app
 }
 
-type tenantState struct {
-	tenant string
-	state  RunState
-}
+type tenantState struct{ tenant, state unique.Handle[string] }
 
 // NewIndex returns an index of at most so many runs; the oldest ended ones are
 // left out. It is empty until Run works. changed is called after every change and
@@ -125,24 +122,24 @@ func (x *Index) take(entry jetstream.KeyValueEntry) {
 
 // find returns where a run is or would be.
 func (x *Index) find(id string) (int, bool) {
-	return slices.BinarySearchFunc(x.runs, id, func(s *Summary, id string) int { return strings.Compare(s.ID, id) })
+	return slices.BinarySearchFunc(x.runs, id, func(s *indexed, id string) int { return strings.Compare(s.id, id) })
 }
 
 func (x *Index) put(run *Run, ended bool) {
 	at, known := x.find(run.ID)
-	var before *Summary
+	var before *indexed
 	if known {
 		before = x.runs[at]
 		x.count(before, -1)
 	}
-	summary := summarize(run, ended)
-	x.chart(before, summary, run)
+	now := index(run, ended)
+	x.chart(before, now, run)
 	if known {
-		x.runs[at] = summary
+		x.runs[at] = now
 	} else {
-		x.runs = slices.Insert(x.runs, at, summary)
+		x.runs = slices.Insert(x.runs, at, now)
 	}
-	x.count(summary, 1)
+	x.count(now, 1)
 	for len(x.runs) > x.limit && x.forgetOldest() {
 	}
 }
@@ -157,7 +154,7 @@ func (x *Index) drop(id string, ended bool) {
 
 // forgetOldest makes room; a run that has not ended is never forgotten.
 func (x *Index) forgetOldest() bool {
-	at := slices.IndexFunc(x.runs, func(s *Summary) bool { return s.kept })
+	at := slices.IndexFunc(x.runs, func(s *indexed) bool { return s.kept })
 	if at < 0 {
 		return false
 	}
@@ -170,14 +167,14 @@ func (x *Index) remove(at int) {
 	x.runs = slices.Delete(x.runs, at, at+1)
 }
 
-func (x *Index) count(s *Summary, by int) { x.counts[tenantState{s.Tenant, s.State}] += by }
+func (x *Index) count(s *indexed, by int) { x.counts[tenantState{s.tenant, s.state}] += by }
 
 // chart takes in the calls and the duration that a change of a run brought.
-func (x *Index) chart(before, now *Summary, run *Run) {
-	var seen time.Time
+func (x *Index) chart(before, now *indexed, run *Run) {
+	var seen instant
 	var done int
 	if before != nil {
-		seen, done = before.called, before.Done
+		seen, done = before.called, int(before.done)
 	}
 	now.called = seen
 	for i := range run.Steps {
@@ -186,13 +183,13 @@ func (x *Index) chart(before, now *Summary, run *Run) {
 			continue
 		}
 		for _, attempt := range step.Attempts {
-			if attempt.Sent && !attempt.AnsweredAt.IsZero() && attempt.CalledAt.After(seen) {
-				x.minutesOf(now.Tenant).add(attempt.CalledAt)
-				now.called = attempt.CalledAt
+			if attempt.Sent && !attempt.AnsweredAt.IsZero() && instantOf(attempt.CalledAt) > seen {
+				x.minutesOf(run.Tenant).add(attempt.CalledAt)
+				now.called = instantOf(attempt.CalledAt)
 			}
 		}
 		if i >= done && step.State == StepSucceeded && len(step.Attempts) > 0 {
-			x.lastedOf(now.Tenant, run.Plan.Steps[i].Args.App).add(step.Ended.Sub(step.attempt().CalledAt))
+			x.lastedOf(run.Tenant, run.Plan.Steps[i].Args.App).add(step.Ended.Sub(step.attempt().CalledAt))
 		}
 	}
 }

@@ -15,10 +15,13 @@ const (
 // below it are admitted, and no open run has to read them again.
 func (s *Scheduler) Needs() uint64 {
 	needed := s.cursor + 1
+	var room Run
 	for _, t := range s.tasks {
-		if !t.run.State.Ended() && t.run.needs() {
-			needed = min(needed, t.run.reads())
+		back := t.lend(&room)
+		if !t.run().State.Ended() && t.run().needs() {
+			needed = min(needed, t.run().reads())
 		}
+		back()
 	}
 	return needed
 }

@@ -66,26 +66,26 @@ func joinVerdict(run *Run) Verdict {
 // lapse ends a run whose join is short at its end, by the journal's clock: a part
 // that the journal may hold already is waited for. It says whether it did.
 func (s *Scheduler) lapse(t *task, now time.Time) bool {
-	if !s.caughtUp || !t.run.lapses() || s.due(t, now).After(now) {
+	if !s.caughtUp || !t.run().lapses() || s.due(t, now).After(now) {
 		return false
 	}
-	s.end(t, joinVerdict(t.run), now)
+	s.end(t, joinVerdict(t.run()), now)
 	return true
 }
 
 // late ends the run that an event would have joined, had it come in time, whenever
 // it is read. It says whether it did.
 func (s *Scheduler) late(t *task, cause Cause, now time.Time) bool {
-	if t == nil || !t.run.lapses() || cause.Time.Before(t.run.joinDue()) {
+	if t == nil || !t.run().lapses() || cause.Time.Before(t.run().joinDue()) {
 		return false
 	}
-	s.end(t, joinVerdict(t.run), now)
+	s.end(t, joinVerdict(t.run()), now)
 	return true
 }
 
 // end expires a run that has called nothing.
 func (s *Scheduler) end(t *task, verdict Verdict, now time.Time) {
-	step := &t.run.Steps[t.run.current()]
+	step := &t.run().Steps[t.run().current()]
 	s.moveStep(step, StepCanceled)
 	step.Reason, step.Ended = verdict.Reason, now
 	s.finish(t, RunExpired, verdict, now)

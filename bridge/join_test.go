@@ -53,7 +53,7 @@ func TestJoinWaitsForItsParts(t *testing.T) {
 				}
 				run = tl.trigger(part(test.join, names...))
 				tl.restart()
-				run = tl.s.tasks[run.ID].run
+				run = tl.s.tasks[run.ID].run()
 			}
 			for !run.State.Ended() && run.State != RunRunning {
 				command, again := tl.s.Next(tl.now)

@@ -12,7 +12,7 @@ type lane struct {
 // lanesOf returns the apps that a run is known to touch.
 func (t *task) lanesOf() []string {
 	if t.apps == nil {
-		t.apps = t.run.Plan.Apps()
+		t.apps = t.run().Plan.Apps()
 	}
 	return t.apps
 }
@@ -20,7 +20,7 @@ func (t *task) lanesOf() []string {
 // takeLanes takes the lanes of all apps the run is known to touch, or none: then
 // the run waits in the lane that was busy.
 func (s *Scheduler) takeLanes(t *task) bool {
-	if t.run.Lanes != nil {
+	if t.run().Lanes != nil {
 		return true
 	}
 	apps := t.lanesOf()
@@ -72,7 +72,7 @@ func (s *Scheduler) holdLanes(t *task, apps []string) {
 	reserved := t.reserved
 	s.release(t)
 	defer s.offer(reserved)
-	t.run.Lanes = apps
+	t.run().Lanes = apps
 	for _, app := range apps {
 		if s.lanes[app] == nil {
 			s.lanes[app] = &lane{}
@@ -83,8 +83,8 @@ func (s *Scheduler) holdLanes(t *task, apps []string) {
 
 // freeLanes gives a run's lanes to those who wait for them.
 func (s *Scheduler) freeLanes(t *task) {
-	apps := t.run.Lanes
-	t.run.Lanes = nil
+	apps := t.run().Lanes
+	t.run().Lanes = nil
 	for _, app := range apps {
 		if l := s.lanes[app]; l != nil && l.holder == t {
 			l.holder = nil
@@ -102,7 +102,7 @@ func (s *Scheduler) withdraw(t *task) {
 	t.leave()
 	reserved := t.reserved
 	s.release(t)
-	if t.run.Lanes == nil {
+	if t.run().Lanes == nil {
 		s.offer(append(slices.Clone(reserved), t.lanesOf()...))
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"time"
+	"unique"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -22,6 +23,7 @@ func (x *Index) Loaded() bool {
 func (x *Index) List(q RunQuery) []Summary {
 	limit := cmp.Or(q.Limit, 100)
 	list := make([]Summary, 0, min(limit, 100))
+	chosen := q.chooses()
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	from := len(x.runs)
@@ -29,21 +31,25 @@ func (x *Index) List(q RunQuery) []Summary {
 		from, _ = x.find(q.Before)
 	}
 	for i := from - 1; i >= 0 && len(list) < limit; i-- {
-		if s := x.runs[i]; q.chooses(s) {
-			shown := *s
-			shown.Usual = x.usualOf(s.Tenant, s.App)
+		if chosen(x.runs[i]) {
+			shown := x.runs[i].summary()
+			shown.Usual = x.usualOf(shown.Tenant, shown.App)
 			list = append(list, shown)
 		}
 	}
 	return list
 }
 
-func (q RunQuery) chooses(s *Summary) bool {
-	return (q.State == "" || s.State == q.State) &&
-		(q.Tenant == "" || s.Tenant == q.Tenant) &&
-		(q.Reason == "" || s.Reason == q.Reason) &&
-		(q.Rule == "" || s.Rule == q.Rule) &&
-		(q.App == "" || s.App == q.App)
+// chooses returns whether the query chooses a run.
+func (q RunQuery) chooses() func(*indexed) bool {
+	is := func(want string) func(unique.Handle[string]) bool {
+		handle := unique.Make(want)
+		return func(has unique.Handle[string]) bool { return want == "" || has == handle }
+	}
+	state, tenant, reason, rule, app := is(string(q.State)), is(q.Tenant), is(string(q.Reason)), is(q.Rule), is(q.App)
+	return func(x *indexed) bool {
+		return state(x.state) && tenant(x.tenant) && reason(x.reason) && rule(x.rule) && app(x.app)
+	}
 }
 
 // Usual returns how long reloads of an app usually take: the median of the newest
@@ -78,8 +84,8 @@ func (x *Index) Counts(tenant string) map[RunState]int {
 	defer x.mu.RUnlock()
 	counts := map[RunState]int{}
 	for key, n := range x.counts {
-		if tenant == "" || key.tenant == tenant {
-			counts[key.state] += n
+		if tenant == "" || key.tenant.Value() == tenant {
+			counts[RunState(key.state.Value())] += n
 		}
 	}
 	return counts
@@ -96,18 +102,19 @@ type Flow struct {
 // Flow counts the runs of a tenant that were opened since a time; "" = of all tenants.
 func (x *Index) Flow(tenant string, since time.Time) Flow {
 	flow := Flow{States: map[RunState]int{}}
+	of, from := unique.Make(tenant), instantOf(since)
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	// Ids sort by the first cause, so by the time of opening.
-	for i := len(x.runs) - 1; i >= 0 && !x.runs[i].Opened.Before(since); i-- {
+	for i := len(x.runs) - 1; i >= 0 && x.runs[i].opened >= from; i-- {
 		s := x.runs[i]
-		if tenant != "" && s.Tenant != tenant {
+		if tenant != "" && s.tenant != of {
 			continue
 		}
-		flow.Triggers += s.Causes
+		flow.Triggers += int(s.causes)
 		flow.Runs++
-		flow.Steps += s.Done
-		flow.States[s.State]++
+		flow.Steps += int(s.done)
+		flow.States[RunState(s.state.Value())]++
 	}
 	return flow
 }
@@ -162,11 +169,12 @@ func (x *Index) Caused(ctx context.Context, tenant, rule string, sequence uint64
 
 // spanning returns the runs of a rule that began before an event and went on after it.
 func (x *Index) spanning(tenant, rule string, sequence uint64) (ids []string) {
+	chosen := RunQuery{Tenant: tenant, Rule: rule}.chooses()
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	for _, s := range slices.Backward(x.runs[max(0, len(x.runs)-mostSpanning):]) {
-		if s.Tenant == tenant && s.Rule == rule && s.first <= sequence && sequence <= s.last {
-			ids = append(ids, s.ID)
+		if chosen(s) && s.first <= sequence && sequence <= s.last {
+			ids = append(ids, s.id)
 		}
 	}
 	return ids

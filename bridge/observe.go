@@ -9,7 +9,7 @@ import (
 
 // observe takes in how Qlik says a reload stands.
 func (s *Scheduler) observe(t *task, i int, reload *qlik.Reload, now time.Time) {
-	step := &t.run.Steps[i]
+	step := &t.run().Steps[i]
 	result := &step.Result
 	began := result.Began.IsZero() && (reload.Status == qlik.ReloadReloading || !reload.StartTime.IsZero())
 	result.Created = reload.CreationTime
@@ -67,7 +67,7 @@ func (s *Scheduler) readable(now time.Time) bool {
 // awaitLog says whether a bad end is to be told only after its log was read, for no
 // longer than Limits.Log.
 func (s *Scheduler) awaitLog(t *task, reload *qlik.Reload, now time.Time) bool {
-	if t.end == nil && t.run.Stopping == "" && s.readable(now) {
+	if t.end == nil && t.run().Stopping == "" && s.readable(now) {
 		t.end = &end{reload: reload, by: now.Add(s.limits.Log)}
 	}
 	return t.end != nil && !t.end.done
@@ -79,7 +79,7 @@ func (s *Scheduler) conclude(t *task, excerpt string, now time.Time) {
 		return
 	}
 	t.end.done, t.end.excerpt = true, excerpt
-	if i := t.run.current(); i >= 0 && t.run.Steps[i].State == StepSubmitted {
+	if i := t.run().current(); i >= 0 && t.run().Steps[i].State == StepSubmitted {
 		s.withdraw(t)
 		s.observe(t, i, t.end.reload, now)
 	}

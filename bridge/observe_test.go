@@ -76,9 +76,9 @@ func TestABadEndIsToldWithItsLogOrWithoutButInTime(t *testing.T) {
 			tl.want(KindLog, run)
 			tl.restart()
 			tl.done(tl.until(KindPoll), VerdictDone, reloadIs("r1", qlik.ReloadFailed))
-			*run = *tl.s.tasks[run.ID].run
+			*run = *tl.s.tasks[run.ID].run()
 			read(tl, run)
-			*run = *tl.s.tasks[run.ID].run
+			*run = *tl.s.tasks[run.ID].run()
 		}, "reload.failed", "it broke", time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -185,8 +185,8 @@ func TestNamesLeaveHalfOfTheReadsAndNoOutcomeWaitsForThem(t *testing.T) {
 		t.Errorf("asked for %d names within one window of ten reads", asked)
 	}
 	for _, task := range tl.s.tasks {
-		if !task.run.State.Ended() {
-			t.Errorf("run %s is %s", task.run.ID, task.run.State)
+		if !task.run().State.Ended() {
+			t.Errorf("run %s is %s", task.run().ID, task.run().State)
 		}
 	}
 }

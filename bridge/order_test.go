@@ -26,7 +26,7 @@ func TestHigherPriorityGoesFirstThenTheOlder(t *testing.T) {
 	tl.limits.Parallel[qlik.ClassReload] = len(runs)
 	tl.restart()
 	for _, i := range []int{2, 5, 1, 4, 0, 3} {
-		tl.want(KindCall, tl.s.tasks[runs[i].ID].run)
+		tl.want(KindCall, tl.s.tasks[runs[i].ID].run())
 	}
 }
 

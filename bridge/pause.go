@@ -180,7 +180,7 @@ func (s *Scheduler) PausesChanged() ([]Pause, bool) {
 
 // pauseOf returns the pause that keeps a run from beginning its next step, if any.
 func (s *Scheduler) pauseOf(t *task) (Pause, bool) {
-	run := t.run
+	run := t.run()
 	switch {
 	case len(s.pauses) == 0 || run.Stopping != "" || run.State == RunHeld || run.State.Ended():
 		return Pause{}, false
@@ -203,7 +203,7 @@ func (s *Scheduler) pauseOf(t *task) (Pause, bool) {
 // Its deadline does not come nearer meanwhile.
 func (s *Scheduler) park(t *task, now time.Time) bool {
 	p, parked := s.pauseOf(t)
-	run := t.run
+	run := t.run()
 	if !parked {
 		if !run.PausedAt.IsZero() {
 			run.PausedFor += max(0, now.Sub(run.PausedAt))

@@ -27,7 +27,7 @@ func (s *Scheduler) consider(t *task, now time.Time) {
 			return // what comes at its end waits as well
 		}
 	}
-	if t.run.State.Ended() {
+	if t.run().State.Ended() {
 		s.wakes.remove(t)
 		s.withdraw(t)
 		return
@@ -50,8 +50,8 @@ func (s *Scheduler) consider(t *task, now time.Time) {
 
 // enqueue puts a run into the queue of what it wants.
 func (s *Scheduler) enqueue(t *task) {
-	i := t.run.current()
-	command := Command{Kind: t.want, Step: t.run.Plan.Steps[i]}
+	i := t.run().current()
+	command := Command{Kind: t.want, Step: t.run().Plan.Steps[i]}
 	if class, ok := command.class(); ok {
 		s.queues[class].enter(t)
 		return
@@ -61,26 +61,26 @@ func (s *Scheduler) enqueue(t *task) {
 
 // limit is the time at which the run ends whatever it waits for.
 func (t *task) limit() time.Time {
-	if t.run.Stopping != "" {
-		return t.stopBy
+	if t.run().Stopping != "" {
+		return t.pursuit().stopBy
 	}
-	return t.run.limit()
+	return t.run().limit()
 }
 
 // overdue says whether the run is to be ended now: its time is up, or it is being
 // stopped and has nothing under way.
 func (t *task) overdue(now time.Time) bool {
-	if t.run.State.Ended() {
+	if t.run().State.Ended() {
 		return false
 	}
-	step := t.run.Steps[t.run.current()].State
-	idle := t.run.Stopping != "" && (step == StepWaiting || step == StepUnknown)
+	step := t.run().Steps[t.run().current()].State
+	idle := t.run().Stopping != "" && (step == StepWaiting || step == StepUnknown)
 	return idle || !t.limit().After(now)
 }
 
 // wants returns what a run would do next, and when; the zero time is never.
 func (s *Scheduler) wants(t *task, now time.Time) (Kind, time.Time) {
-	run := t.run
+	run := t.run()
 	switch run.State {
 	case RunHeld:
 		return KindNone, time.Time{}
@@ -104,10 +104,10 @@ func (s *Scheduler) wants(t *task, now time.Time) (Kind, time.Time) {
 		if t.end != nil && !t.end.done {
 			return KindLog, now
 		}
-		if run.Stopping != "" && !t.stopped && !t.cancelAt.After(t.pollAt) {
-			return KindCancel, t.cancelAt
+		if run.Stopping != "" && !t.pursuit().stopped && !t.pursuit().cancelAt.After(t.pursuit().pollAt) {
+			return KindCancel, t.pursuit().cancelAt
 		}
-		return KindPoll, t.pollAt
+		return KindPoll, t.pursuit().pollAt
 	}
 	if run.unbound() {
 		return KindResolve, step.NotBefore
@@ -124,7 +124,7 @@ func (s *Scheduler) wants(t *task, now time.Time) (Kind, time.Time) {
 // due is when a run's gathering ends. Where the journal's clock is ahead of ours,
 // or ours was set back, its times count as now.
 func (s *Scheduler) due(t *task, now time.Time) time.Time {
-	run := t.run
+	run := t.run()
 	if run.Newest.After(now) {
 		run.Newest = now
 		if run.Opened.After(now) {
@@ -151,7 +151,7 @@ func callKind(plan rules.Step, step *StepRecord) Kind {
 // issue makes the command that a run wanted, with every change that must be
 // written before it.
 func (s *Scheduler) issue(t *task, now time.Time) Command {
-	run := t.run
+	run := t.run()
 	i := run.current()
 	step := &run.Steps[i]
 	t.queue, t.out = nil, true
@@ -180,7 +180,7 @@ func (s *Scheduler) issue(t *task, now time.Time) Command {
 
 // begin writes down that a step is about to be called.
 func (s *Scheduler) begin(t *task, i int, now time.Time) {
-	run := t.run
+	run := t.run()
 	if run.State != RunRunning {
 		s.moveRun(run, RunRunning)
 		run.Started = now
@@ -224,9 +224,9 @@ func (s *Scheduler) Settled(now time.Time, reload qlik.Reload) {
 		s.pushed.note(reload.ID, now)
 		return
 	}
-	t.pushed = true
-	if t.wakes++; t.wakes <= mostWakes {
-		t.pollAt = now
+	t.pursuit().pushed = true
+	if t.pursuit().wakes++; t.pursuit().wakes <= mostWakes {
+		t.pursuit().pollAt = now
 	}
 	s.consider(t, now)
 }

@@ -7,24 +7,17 @@ import (
 
 // A task is a run in the scheduler's memory, with what it wants next.
 type task struct {
-	run       *Run
-	want      Kind      // what the run asks for when its time has come
-	rank      time.Time // its place among the runs that could go on
-	out       bool      // a command of it is under way
-	touched   bool      // changed since it was last saved
-	pollAt    time.Time
-	misses    int       // reads in a row that failed
-	goneSince time.Time // since when Qlik denies to know its reload; zero = it knows it
-	graceEnds time.Time // reconcile may conclude "not there" from a listing begun after this
-	apps      []string  // that it is known to touch; nil = to be worked out
-	submitted time.Time // when Qlik took its reload
-	pushed    bool      // Qlik reported its reload to have ended
-	wakes     int       // how often it did
-	stopped   bool      // Qlik has taken the wish to cancel its reload
-	cancelAt  time.Time // when to ask Qlik to cancel it
-	stopBy    time.Time // when a run being stopped waits no longer
+	full   *Run    // nil while it is folded; see run
+	folded *folded // nil while it is not
 
-	end *end // of its reload, once it ended badly
+	want    Kind      // what the run asks for when its time has come
+	rank    time.Time // its place among the runs that could go on
+	out     bool      // a command of it is under way
+	touched bool      // changed since it was last saved
+	apps    []string  // that it is known to touch; nil = to be worked out
+
+	chase *pursuit // nil until it called; see pursuit
+	end   *end     // of its reload, once it ended badly
 
 	reserved []string // apps of several that are kept for it
 
@@ -32,6 +25,30 @@ type task struct {
 	wakeI  int       // its place in the wake heap, -1 when not in it
 	queue  *queue    // the queue it waits in, nil when in none
 	queueI int
+}
+
+// A pursuit is what a task knows of the call that it made and of its reload.
+type pursuit struct {
+	pollAt    time.Time
+	misses    int       // reads in a row that failed
+	goneSince time.Time // since when Qlik denies to know its reload; zero = it knows it
+	graceEnds time.Time // reconcile may conclude "not there" from a listing begun after this
+	submitted time.Time // when Qlik took its reload
+	pushed    bool      // Qlik reported its reload to have ended
+	wakes     int       // how often it did
+	stopped   bool      // Qlik has taken the wish to cancel its reload
+	cancelAt  time.Time // when to ask Qlik to cancel it
+	stopBy    time.Time // when a run being stopped waits no longer
+}
+
+// pursuit returns what the task knows of its call, to be read and changed.
+//
+//go:noinline
+func (t *task) pursuit() *pursuit {
+	if t.chase == nil {
+		t.chase = &pursuit{}
+	}
+	return t.chase
 }
 
 // wakes orders tasks by the time at which to look at them again.
@@ -81,7 +98,7 @@ func (q queue) Less(i, j int) bool {
 	if a, b := q[i].rank, q[j].rank; !a.Equal(b) {
 		return a.Before(b)
 	}
-	return q[i].run.ID < q[j].run.ID
+	return q[i].id() < q[j].id()
 }
 func (q queue) Swap(i, j int) {
 	q[i], q[j] = q[j], q[i]

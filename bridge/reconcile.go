@@ -20,9 +20,9 @@ const clockSlack = 2 * time.Second
 // only a reload with ours is one.
 func (s *Scheduler) candidates(t *task, report Report) []qlik.Reload {
 	command := report.Command
-	step := &t.run.Steps[command.Index]
+	step := &t.run().Steps[command.Index]
 	identity := cmp.Or(step.attempt().Identity, report.Identity)
-	tokens := t.run.resourceIDs(command.Index)
+	tokens := t.run().resourceIDs(command.Index)
 	var found []qlik.Reload
 	for _, reload := range report.Listed {
 		_, known := s.ours.noted(reload.ID)
@@ -58,20 +58,20 @@ func (r *Run) resourceIDs(i int) []string {
 // reconciled takes in what was found out about a lost call.
 func (s *Scheduler) reconciled(t *task, report Report, now time.Time) {
 	i := report.Command.Index
-	step := &t.run.Steps[i]
+	step := &t.run().Steps[i]
 	switch report.Verdict.Kind {
 	case VerdictDone:
 	case VerdictFail:
 		s.hold(t, i, report.Verdict, now)
 		return
 	default:
-		t.misses++
-		step.NotBefore = now.Add(max(backoff(t.misses, waitShort, waitCap, s.jitter()), report.Verdict.After))
+		t.pursuit().misses++
+		step.NotBefore = now.Add(max(backoff(t.pursuit().misses, waitShort, waitCap, s.jitter()), report.Verdict.After))
 		return
 	}
-	t.misses = 0
-	conclusive := report.Began.After(t.graceEnds)
-	if t.run.Plan.Steps[i].Action != rules.Reload {
+	t.pursuit().misses = 0
+	conclusive := report.Began.After(t.pursuit().graceEnds)
+	if t.run().Plan.Steps[i].Action != rules.Reload {
 		s.reconciledApp(t, i, report, now, conclusive)
 		return
 	}
@@ -91,7 +91,7 @@ func (s *Scheduler) reconciled(t *task, report Report, now time.Time) {
 // attempt stays marked as lost: should the reload appear later after all, it is
 // found when Qlik refuses the next.
 func (s *Scheduler) absent(t *task, i int, now time.Time) {
-	step := &t.run.Steps[i]
+	step := &t.run().Steps[i]
 	reason := step.attempt().Reason
 	if reason == events.ReasonPending {
 		s.moveStep(step, StepWaiting)
@@ -104,7 +104,7 @@ func (s *Scheduler) absent(t *task, i int, now time.Time) {
 // reconciledApp goes on for all but reloads: what was found is adopted. Not finding
 // a copy or a published app never proves that it is not there.
 func (s *Scheduler) reconciledApp(t *task, i int, report Report, now time.Time, conclusive bool) {
-	action := t.run.Plan.Steps[i].Action
+	action := t.run().Plan.Steps[i].Action
 	switch {
 	case report.Result.AppID != "":
 		s.succeed(t, i, report.Result, now)
@@ -116,11 +116,11 @@ func (s *Scheduler) reconciledApp(t *task, i int, report Report, now time.Time, 
 			Text:   "whether the " + string(action) + " took effect cannot be found out; look for the app and resolve the run by hand",
 		}, now)
 	default:
-		s.lookAgain(t, &t.run.Steps[i], now)
+		s.lookAgain(t, &t.run().Steps[i], now)
 	}
 }
 
 // lookAgain asks once more when the grace time is over, and a few times before.
 func (s *Scheduler) lookAgain(t *task, step *StepRecord, now time.Time) {
-	step.NotBefore = now.Add(max(waitShort, t.graceEnds.Sub(now)/3))
+	step.NotBefore = now.Add(max(waitShort, t.pursuit().graceEnds.Sub(now)/3))
 }

@@ -192,12 +192,12 @@ func (r Removal) cancel(ctx context.Context, tenure *Tenure, held Snapshot) ([]s
 func (s *Scheduler) abandon(now time.Time) []string {
 	ids := []string{}
 	for id, t := range s.tasks {
-		if t.run.State.Ended() {
+		if t.run().State.Ended() {
 			continue
 		}
-		for !t.run.State.Ended() { // not even its steps for the end are carried out
-			if t.run.Stopping == "" {
-				t.run.Stopping = RunCanceled
+		for !t.run().State.Ended() { // not even its steps for the end are carried out
+			if t.run().Stopping == "" {
+				t.run().Stopping = RunCanceled
 			}
 			s.expire(t, now)
 		}

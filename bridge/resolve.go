@@ -23,31 +23,31 @@ func (s *Scheduler) Resolve(now time.Time, id, as, app string) error {
 	switch {
 	case t == nil:
 		return fmt.Errorf("%w: run %s is not open; only a held run can be resolved", ErrRefused, id)
-	case t.run.State != RunHeld:
-		return fmt.Errorf("%w: run %s is %s; only a held run can be resolved", ErrRefused, id, t.run.State)
+	case t.run().State != RunHeld:
+		return fmt.Errorf("%w: run %s is %s; only a held run can be resolved", ErrRefused, id, t.run().State)
 	}
-	i := t.run.current()
-	action := t.run.Plan.Steps[i].Action
+	i := t.run().current()
+	action := t.run().Plan.Steps[i].Action
 	switch as {
 	case ResolveSucceeded:
-		if app == "" && (action == rules.Copy || action == rules.Publish) && i < len(t.run.Steps)-1 {
+		if app == "" && (action == rules.Copy || action == rules.Publish) && i < len(t.run().Steps)-1 {
 			return fmt.Errorf("%w: later steps need the app that the %s made: give its id with --app", ErrRefused, action)
 		}
-		s.moveRun(t.run, RunRunning)
-		result := t.run.Steps[i].Result
+		s.moveRun(t.run(), RunRunning)
+		result := t.run().Steps[i].Result
 		result.AppID = app
 		s.succeed(t, i, result, now)
 	case ResolveFailed:
 		s.fail(t, i, Verdict{Reason: events.ReasonUnknownOutcome, Text: "resolved by hand"}, now)
 	case ResolveRetry:
-		s.moveRun(t.run, RunRunning)
-		step := &t.run.Steps[i]
+		s.moveRun(t.run(), RunRunning)
+		step := &t.run().Steps[i]
 		s.moveStep(step, StepWaiting)
 		step.NotBefore, step.Reason, step.Error = time.Time{}, "", ""
 		for n := range step.Attempts {
 			step.Attempts[n].Lost = false
 		}
-		t.run.Reason, t.run.Error = "", ""
+		t.run().Reason, t.run().Error = "", ""
 		s.touch(t)
 	default:
 		return fmt.Errorf("%w: as %q: expected succeeded, failed or retry", ErrRefused, as)

@@ -11,8 +11,8 @@ import (
 // again if the run's policy says so, and else fails the step. Either way its end is
 // told, under the attempt's own id.
 func (s *Scheduler) endedBadly(t *task, i int, status qlik.ReloadStatus, verdict Verdict, now time.Time) {
-	step, policy := &t.run.Steps[i], t.run.Plan.Retry
-	if !t.run.restarts(i, status, now) {
+	step, policy := &t.run().Steps[i], t.run().Plan.Retry
+	if !t.run().restarts(i, status, now) {
 		s.fail(t, i, verdict, now)
 		return
 	}

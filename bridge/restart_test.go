@@ -38,7 +38,7 @@ func TestReloadThatFailedIsStartedAgainUntilItSucceeds(t *testing.T) {
 		tl.state(run, RunRunning)
 		if n == 1 {
 			tl.restart()
-			run, other = tl.s.tasks[run.ID].run, tl.s.tasks[other.ID].run
+			run, other = tl.s.tasks[run.ID].run(), tl.s.tasks[other.ID].run()
 		}
 		ended := tl.now
 		call := tl.until(KindCall)
@@ -101,7 +101,7 @@ func TestLostAttemptIsNotTakenForTheReloadBeforeIt(t *testing.T) {
 	tl.done(tl.until(KindReconcile), VerdictDone, listed)
 	tl.done(tl.until(KindCall), VerdictLost)
 	tl.restart()
-	run = tl.s.tasks[run.ID].run
+	run = tl.s.tasks[run.ID].run()
 	seek := tl.until(KindReconcile)
 	if !seek.Since.After(first.At) {
 		t.Errorf("looks for reloads since %s, the call was at %s", seek.Since, run.Steps[0].attempt().CalledAt)

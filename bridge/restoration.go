@@ -142,12 +142,12 @@ func (r *Run) doubt(since time.Time) {
 // inDoubt says whether the run's step may have been called without our knowing, so
 // that Qlik is asked first. One that converges, or changes nothing, is just called again.
 func (t *task) inDoubt() bool {
-	i := t.run.current()
-	step := &t.run.Steps[i]
-	if t.run.Restored.IsZero() || step.Sought {
+	i := t.run().current()
+	step := &t.run().Steps[i]
+	if t.run().Restored.IsZero() || step.Sought {
 		return false
 	}
-	switch t.run.Plan.Steps[i].Action {
+	switch t.run().Plan.Steps[i].Action {
 	case rules.Reload, rules.Copy, rules.Move, rules.Delete:
 		return true
 	case rules.Publish:
@@ -159,12 +159,12 @@ func (t *task) inDoubt() bool {
 // doubt takes a step of a restored run as one whose call was lost since the backup,
 // so that it is looked for.
 func (s *Scheduler) doubt(t *task, now time.Time) {
-	i := t.run.current()
+	i := t.run().current()
 	s.begin(t, i, now)
-	step := &t.run.Steps[i]
+	step := &t.run().Steps[i]
 	step.Sought = true
-	*step.attempt() = Attempt{CalledAt: t.run.Restored, QlikTime: s.restored.Clocks[s.names.Tenant]}
-	grace := s.limits.takeOverGrace(t.run.Plan.Steps[i].Action)
+	*step.attempt() = Attempt{CalledAt: t.run().Restored, QlikTime: s.restored.Clocks[s.names.Tenant]}
+	grace := s.limits.takeOverGrace(t.run().Plan.Steps[i].Action)
 	ends := s.restored.At.Add(grace) // who worked before had ended by then
 	if latest := now.Add(grace); ends.After(latest) {
 		ends = latest

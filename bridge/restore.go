@@ -10,7 +10,8 @@ import (
 func (s *Scheduler) restore(run *Run, now time.Time) {
 	run.share()
 	run.Plan = s.share(run.Plan)
-	t := &task{run: run, wakeI: -1}
+	t := &task{full: run, wakeI: -1}
+	s.spread.add(t)
 	s.tasks[run.ID] = t
 	s.rank(t)
 	if len(run.Outbox) > 0 || run.State.Ended() {
@@ -26,7 +27,9 @@ func (s *Scheduler) restore(run *Run, now time.Time) {
 	if run.Lanes != nil {
 		s.holdLanes(t, run.Lanes)
 	}
-	t.stopBy, t.cancelAt = now.Add(s.limits.Cancel), now
+	if run.Stopping != "" {
+		t.pursuit().stopBy, t.pursuit().cancelAt = now.Add(s.limits.Cancel), now
+	}
 	s.resume(t, now)
 	s.wonder(run, now)
 	s.consider(t, now)
@@ -34,26 +37,26 @@ func (s *Scheduler) restore(run *Run, now time.Time) {
 
 // resume goes on with the step that a run was at.
 func (s *Scheduler) resume(t *task, now time.Time) {
-	i := t.run.current()
-	step := &t.run.Steps[i]
-	if latest := now.Add(max(s.limits.Frequency, t.run.Plan.Retry.Cap, t.run.Plan.Retry.Wait)); step.NotBefore.After(latest) {
+	i := t.run().current()
+	step := &t.run().Steps[i]
+	if latest := now.Add(max(s.limits.Frequency, t.run().Plan.Retry.Cap, t.run().Plan.Retry.Wait)); step.NotBefore.After(latest) {
 		step.NotBefore = latest // the clock was set back since
 	}
 	switch step.State {
 	case StepCalling:
-		if command := (Command{Kind: KindCall, Step: t.run.Plan.Steps[i], Mode: step.Mode}); command.repeatable() {
+		if command := (Command{Kind: KindCall, Step: t.run().Plan.Steps[i], Mode: step.Mode}); command.repeatable() {
 			s.moveStep(step, StepWaiting)
 			break
 		}
 		step.attempt().Lost = true
 		step.NotBefore = now
-		t.graceEnds = now.Add(s.limits.takeOverGrace(t.run.Plan.Steps[i].Action))
+		t.pursuit().graceEnds = now.Add(s.limits.takeOverGrace(t.run().Plan.Steps[i].Action))
 	case StepSubmitted:
 		s.follow(t, step.Result.ReloadID, now)
-		t.cancelAt = s.cancelAgain(step.CancelAt, now)
-		t.pollAt, t.submitted = now, step.attempt().CalledAt
-		if t.submitted.After(now) {
-			t.submitted = now
+		t.pursuit().cancelAt = s.cancelAgain(step.CancelAt, now)
+		t.pursuit().pollAt, t.pursuit().submitted = now, step.attempt().CalledAt
+		if t.pursuit().submitted.After(now) {
+			t.pursuit().submitted = now
 		}
 	}
 }

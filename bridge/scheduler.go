@@ -32,6 +32,7 @@ type Scheduler struct {
 	caughtUp bool
 	cursor   uint64
 	touched  []*task
+	spread   spread
 	restored Restoration
 	admitted map[string]uint64 // the newest event that each rule's runs hold
 	reloads  map[string]*task  // by the reload that a run waits for
@@ -208,13 +209,17 @@ func (s *Scheduler) serve(class qlik.Class, now time.Time, again *time.Time) (Co
 	return Command{}, false
 }
 
-// Touched returns the runs that changed since the last call, each once.
+// Touched returns the runs that changed since the last call, each once. Those of the
+// last call are written by now, and the scheduler knows them no longer by what it
+// returned then.
 func (s *Scheduler) Touched() []*Run {
+	s.spread.fold(len(s.tasks))
 	runs := make([]*Run, len(s.touched))
 	for i, t := range s.touched {
 		t.touched = false
-		t.run.Cursor = s.cursor
-		runs[i] = t.run
+		t.run().Cursor = s.cursor
+		runs[i] = t.run()
+		s.spread.add(t)
 	}
 	clear(s.touched)
 	s.touched = s.touched[:0]
@@ -228,12 +233,12 @@ func (s *Scheduler) Told(id string) bool {
 	if t == nil {
 		return false
 	}
-	t.run.Outbox = nil
-	if !t.run.State.Ended() {
+	t.run().Outbox = nil
+	if !t.run().State.Ended() {
 		return false
 	}
 	s.wakes.remove(t)
-	s.learn(t.run)
+	s.learn(t.run())
 	delete(s.tasks, id)
 	return true
 }

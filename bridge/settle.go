@@ -23,7 +23,7 @@ const mostSequences = 1000
 
 // tellStep puts the outcome of a step that ended into the run's outbox.
 func (s *Scheduler) tellStep(t *task, i int, how string, now time.Time) {
-	plan, step := t.run.Plan.Steps[i], &t.run.Steps[i]
+	plan, step := t.run().Plan.Steps[i], &t.run().Steps[i]
 	if plan.Action == rules.Reload {
 		kind := events.TypePrefix + "reload." + how
 		if step.Reason == events.ReasonReloadExceededLimit {
@@ -38,12 +38,12 @@ func (s *Scheduler) tellStep(t *task, i int, how string, now time.Time) {
 	switch plan.Action {
 	case rules.Copy:
 		s.put(t, i, kind, plan.Args.App, now, events.CopyData{
-			Work: s.work(t.run, step.Reason, step.Error), Step: plan.Name, Attempts: step.Tried,
+			Work: s.work(t.run(), step.Reason, step.Error), Step: plan.Name, Attempts: step.Tried,
 			App: app, Copy: made, Space: plan.Args.Space, ErrorCode: step.Result.Code,
 		})
 	case rules.Publish:
 		s.put(t, i, kind, plan.Args.App, now, events.PublishData{
-			Work: s.work(t.run, step.Reason, step.Error), Step: plan.Name, Attempts: step.Tried,
+			Work: s.work(t.run(), step.Reason, step.Error), Step: plan.Name, Attempts: step.Tried,
 			App: app, Published: made, Space: plan.Args.Space, Replaced: step.Result.Replaced, ErrorCode: step.Result.Code,
 		})
 	default:
@@ -54,7 +54,7 @@ func (s *Scheduler) tellStep(t *task, i int, how string, now time.Time) {
 // tellOther puts the outcome of a step that is no reload, copy or publish into the
 // run's outbox.
 func (s *Scheduler) tellOther(t *task, i int, kind string, now time.Time) {
-	run, plan, step := t.run, t.run.Plan.Steps[i], &t.run.Steps[i]
+	run, plan, step := t.run(), t.run().Plan.Steps[i], &t.run().Steps[i]
 	args := plan.Args
 	work, app, code := s.work(run, step.Reason, step.Error), s.app(args.App, step.Result.AppName), step.Result.Code
 	switch plan.Action {
@@ -75,10 +75,10 @@ func (s *Scheduler) tellOther(t *task, i int, kind string, now time.Time) {
 
 // tellReload puts how a reload stands into the run's outbox.
 func (s *Scheduler) tellReload(t *task, i int, kind string, now time.Time) {
-	plan, step := t.run.Plan.Steps[i], &t.run.Steps[i]
+	plan, step := t.run().Plan.Steps[i], &t.run().Steps[i]
 	result := step.Result
 	data := events.ReloadData{
-		Work: s.work(t.run, step.Reason, step.Error), Step: plan.Name, Attempts: step.Tried,
+		Work: s.work(t.run(), step.Reason, step.Error), Step: plan.Name, Attempts: step.Tried,
 		App: s.app(plan.Args.App, ""), ReloadID: result.ReloadID, Status: result.Status, Partial: plan.Args.Partial,
 		ErrorCode: result.Code, Created: result.Created, Started: result.Began, Ended: result.Finished,
 		Space: s.spaceOf(plan.Args.App), LogExcerpt: t.excerptOf(result.ReloadID),
@@ -91,7 +91,7 @@ func (s *Scheduler) tellReload(t *task, i int, kind string, now time.Time) {
 
 // tellRun puts how a run ended, or that it is held, into its outbox.
 func (s *Scheduler) tellRun(t *task, now time.Time) {
-	run := t.run
+	run := t.run()
 	data := events.RunData{
 		Work: s.work(run, run.Reason, run.Error), State: string(run.State),
 		Opened: run.Opened, Started: run.Started, Ended: run.Ended,
@@ -111,7 +111,7 @@ func (s *Scheduler) tellRun(t *task, now time.Time) {
 // put encodes an outcome of a run. Its id names the run, the step and what became
 // of it, so that it is the same however often it is made.
 func (s *Scheduler) put(t *task, i int, kind, key string, now time.Time, data any) {
-	run := t.run
+	run := t.run()
 	id := run.ID + "/" + strings.TrimPrefix(kind, events.TypePrefix)
 	if i >= 0 {
 		id = fmt.Sprintf("%s/%s/%d", run.ID, run.Plan.Steps[i].Name, run.Steps[i].Tried) + "/" + strings.TrimPrefix(kind, events.TypePrefix)

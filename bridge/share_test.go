@@ -13,7 +13,7 @@ func TestRunsOfOneRuleShareTheirPlanUntilOneChanges(t *testing.T) {
 		plan := planOf("refresh", "app", rules.Reload)
 		plan.Gather.None = true
 		id, _ := s.Admit(now, Cause{Sequence: sequence, ID: "e", Time: now}, plan)
-		return s.tasks[id].run
+		return s.tasks[id].run()
 	}
 	first, second := admit(1), admit(2)
 	if first == second || first.Plan != second.Plan {

@@ -147,8 +147,11 @@ func (s *Scheduler) Status(now time.Time) Status {
 			status.Lanes++
 		}
 	}
+	var room Run
 	for _, t := range s.tasks {
+		back := t.lend(&room)
 		parked := s.parked(t, now)
+		back()
 		status.Waits[parked.Wait]++
 		switch parked.Wait {
 		case DoingEnd:
@@ -166,35 +169,35 @@ func (s *Scheduler) Status(now time.Time) Status {
 
 // parked says what a run waits for, or is doing.
 func (s *Scheduler) parked(t *task, now time.Time) Parked {
-	p := Parked{Run: t.run.ID, Rule: t.run.Rule, Since: t.run.Opened}
-	if t.run.State.Ended() {
+	p := Parked{Run: t.run().ID, Rule: t.run().Rule, Since: t.run().Opened}
+	if t.run().State.Ended() {
 		p.Wait = DoingEnd
 		return p
 	}
-	i := t.run.current()
-	step := &t.run.Steps[i]
-	p.App = t.run.Plan.Steps[i].Args.App
+	i := t.run().current()
+	step := &t.run().Steps[i]
+	p.App = t.run().Plan.Steps[i].Args.App
 	free, why := s.startable(p.App, now)
-	starts := t.run.Plan.Steps[i].Action == rules.Reload
+	starts := t.run().Plan.Steps[i].Action == rules.Reload
 	other := s.holderBefore(t)
 	switch {
-	case t.run.State == RunHeld:
+	case t.run().State == RunHeld:
 		p.Wait, p.Until = WaitPerson, t.limit()
 	case t.out:
 		p.Wait = DoingCall
-	case !t.run.PausedAt.IsZero():
-		p.Wait, p.Cause = WaitPause, t.run.PausedBy
+	case !t.run().PausedAt.IsZero():
+		p.Wait, p.Cause = WaitPause, t.run().PausedBy
 		if pause, still := s.pauseOf(t); still {
 			p.Until = pause.Until
 		}
 	case step.State == StepSubmitted:
 		p.Wait = DoingReload
-	case t.run.short() && t.queue == nil:
-		p.Wait, p.Until, p.Missing = WaitParts, t.run.due(), t.run.Missing()
-	case t.run.State == RunGathering && t.queue == nil:
-		p.Wait, p.Until = WaitGather, t.run.due()
+	case t.run().short() && t.queue == nil:
+		p.Wait, p.Until, p.Missing = WaitParts, t.run().due(), t.run().Missing()
+	case t.run().State == RunGathering && t.queue == nil:
+		p.Wait, p.Until = WaitGather, t.run().due()
 	case other != nil:
-		p.Wait, p.Other = WaitApp, other.run.ID
+		p.Wait, p.Other = WaitApp, other.run().ID
 	case s.gate.closed && s.gate.held:
 		p.Wait, p.Until = WaitHeld, s.gate.at
 	case s.gate.closed:
@@ -211,7 +214,7 @@ func (s *Scheduler) parked(t *task, now time.Time) Parked {
 
 // holderBefore returns the run that has an app which this one waits for, if any.
 func (s *Scheduler) holderBefore(t *task) *task {
-	if t.run.Lanes != nil {
+	if t.run().Lanes != nil {
 		return nil
 	}
 	for _, app := range t.lanesOf() {

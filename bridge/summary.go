@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"encoding/binary"
+	"math"
 	"slices"
 	"time"
 	"unique"
@@ -10,8 +11,7 @@ import (
 	"github.com/qlikgateway/gateway/events"
 )
 
-// A Summary is the little of a run that lists show. It never changes: a run that
-// went on has a new one.
+// A Summary is the little of a run that lists show.
 type Summary struct {
 	ID     string
 	Tenant string
@@ -28,27 +28,64 @@ type Summary struct {
 	Began  time.Time     // when Qlik was asked for the reload that runs now
 	Usual  time.Duration // how long reloads of that app usually take; 0 = not known
 
-	kept   bool      // among the ended runs
-	first  uint64    // journal sequence of its oldest cause
-	last   uint64    // and of its newest
-	called time.Time // the newest reload call that was counted
+	kept bool // among the ended runs
 }
 
-// summarize makes the summary of a record. Words that many runs share are kept once.
-func summarize(run *Run, ended bool) *Summary {
-	s := &Summary{
-		ID: run.ID, Tenant: once(run.Tenant), Rule: once(run.Rule), State: RunState(once(string(run.State))),
-		Reason: events.Reason(once(string(run.Reason))), Opened: run.Opened.UTC(), Ended: run.Ended, Causes: run.Causes.Count,
-		kept: ended, last: run.Causes.Last,
+// An indexed run is what an Index keeps of a run: its Summary in as little memory as
+// that takes. It never changes: a run that went on has a new one.
+type indexed struct {
+	id                                       string
+	tenant, rule, state, reason, app, action unique.Handle[string] // words that many runs share
+	opened, ended, began                     instant
+	called                                   instant // the newest reload call that was counted
+	first, last                              uint64  // journal sequences of its oldest cause and of its newest
+	causes                                   int32
+	steps, done                              int32
+	kept                                     bool // among the ended runs
+}
+
+// An instant is a time in nanoseconds since 1970; 0 = none.
+type instant int64
+
+func instantOf(t time.Time) instant {
+	if t.IsZero() {
+		return 0
 	}
-	s.first, _ = binary.Uvarint(run.Causes.Delta)
+	return instant(t.UnixNano())
+}
+
+func (i instant) time() time.Time {
+	if i == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, int64(i)).UTC()
+}
+
+// summary returns what lists show of the run.
+func (x *indexed) summary() Summary {
+	return Summary{
+		ID: x.id, Tenant: x.tenant.Value(), Rule: x.rule.Value(), State: RunState(x.state.Value()), Reason: events.Reason(x.reason.Value()),
+		Opened: x.opened.time(), Ended: x.ended.time(), Causes: int(x.causes), App: x.app.Value(), Action: rules.Action(x.action.Value()),
+		Steps: int(x.steps), Done: int(x.done), Began: x.began.time(), kept: x.kept,
+	}
+}
+
+// index makes what an Index keeps of a record.
+func index(run *Run, ended bool) *indexed {
+	x := &indexed{
+		id: run.ID, tenant: unique.Make(run.Tenant), rule: unique.Make(run.Rule), state: unique.Make(string(run.State)),
+		reason: unique.Make(string(run.Reason)), app: unique.Make(""), action: unique.Make(""),
+		opened: instantOf(run.Opened), ended: instantOf(run.Ended),
+		causes: int32(min(run.Causes.Count, math.MaxInt32)), kept: ended, last: run.Causes.Last, //nolint:gosec // bounded
+	}
+	x.first, _ = binary.Uvarint(run.Causes.Delta)
 	for i := range run.Steps {
 		if i >= len(run.Plan.Steps) || run.Plan.Steps[i].Turn != rules.InTurn {
 			continue
 		}
-		s.Steps++
+		x.steps++
 		if run.Steps[i].State == StepSucceeded {
-			s.Done++
+			x.done++
 		}
 	}
 	at := run.current()
@@ -56,13 +93,13 @@ func summarize(run *Run, ended bool) *Summary {
 		at = len(run.Steps) - 1
 	}
 	if at < 0 || at >= len(run.Plan.Steps) {
-		return s
+		return x
 	}
-	s.App, s.Action = once(run.Plan.Steps[at].Args.App), rules.Action(once(string(run.Plan.Steps[at].Action)))
+	x.app, x.action = unique.Make(run.Plan.Steps[at].Args.App), unique.Make(string(run.Plan.Steps[at].Action))
 	if run.Steps[at].State == StepSubmitted && len(run.Steps[at].Attempts) > 0 {
-		s.Began = run.Steps[at].attempt().CalledAt
+		x.began = instantOf(run.Steps[at].attempt().CalledAt)
 	}
-	return s
+	return x
 }
 
 func once(text string) string { return unique.Make(text).Value() }

@@ -53,7 +53,7 @@ func (tl *timeline) held() Snapshot {
 		held.Apps = append(held.Apps, tl.apps[app])
 	}
 	for _, task := range tl.s.tasks {
-		data, err := json.Marshal(task.run)
+		data, err := json.Marshal(task.run())
 		if err != nil {
 			tl.t.Fatal(err)
 		}
@@ -73,7 +73,7 @@ func (tl *timeline) trigger(plan rules.Plan) *Run {
 	tl.last++
 	tl.s.Pass(tl.last)
 	id, _ := tl.s.Admit(tl.now, Cause{Sequence: tl.last, ID: "e", Time: tl.now}, plan)
-	return tl.s.tasks[id].run
+	return tl.s.tasks[id].run()
 }
 
 func (tl *timeline) pass(d time.Duration) { tl.now = tl.now.Add(d) }

@@ -53,7 +53,7 @@ func usual(took []time.Duration) (soonest, latest time.Duration, known bool) {
 
 // nextPoll is when to ask next how a step's reload stands.
 func (s *Scheduler) nextPoll(t *task, i int, now time.Time) time.Time {
-	return now.Add(nextPoll(now.Sub(t.submitted), s.took(t.run.Plan.Steps[i].Args.App), s.limits.Poll))
+	return now.Add(nextPoll(now.Sub(t.pursuit().submitted), s.took(t.run().Plan.Steps[i].Args.App), s.limits.Poll))
 }
 
 // backoff returns the wait before try number n (from 1): base doubled each time up

@@ -13,7 +13,7 @@ import (
 func (w *world) invariants() {
 	s := w.live.s
 	for id, task := range s.tasks {
-		run := task.run
+		run := task.run()
 		if run.State.Ended() {
 			continue
 		}
@@ -28,10 +28,10 @@ func (w *world) invariants() {
 	}
 	for app, lane := range s.lanes {
 		switch {
-		case lane.holder != nil && lane.holder.run.State.Ended():
-			w.violated("I3", "the lane of %s is held by run %s, which has ended", app, lane.holder.run.ID)
+		case lane.holder != nil && lane.holder.run().State.Ended():
+			w.violated("I3", "the lane of %s is held by run %s, which has ended", app, lane.holder.run().ID)
 		case lane.holder == nil && len(lane.waiting) > 0 && !s.barred(lane, lane.waiting[0]) && !w.offered(app):
-			w.violated("I6", "run %s waits in the free lane of %s and is not offered it", lane.waiting[0].run.ID, app)
+			w.violated("I6", "run %s waits in the free lane of %s and is not offered it", lane.waiting[0].run().ID, app)
 		}
 	}
 	for class, window := range s.quota {
@@ -45,7 +45,7 @@ func (w *world) invariants() {
 func (w *world) offered(app string) bool {
 	for _, queue := range w.live.s.queues {
 		for _, task := range *queue {
-			if task.run.Lanes == nil && slices.Contains(task.lanesOf(), app) {
+			if task.run().Lanes == nil && slices.Contains(task.lanesOf(), app) {
 				return true
 			}
 		}
@@ -80,7 +80,7 @@ func (w *world) settle() {
 		}
 	}
 	for id, task := range w.live.s.tasks {
-		w.violated("I6", "run %s does not end though faults have stopped: it is %s and wants %q", id, task.run.State, task.want)
+		w.violated("I6", "run %s does not end though faults have stopped: it is %s and wants %q", id, task.run().State, task.want)
 	}
 }
 

@@ -54,5 +54,5 @@ func (p *process) allowed(command Command) {
 // pausedTask says whether a run waits for a pause to end, and the pause is there.
 func (w *world) pausedTask(t *task) bool {
 	_, paused := w.live.s.pauseOf(t)
-	return paused && !t.run.PausedAt.IsZero()
+	return paused && !t.run().PausedAt.IsZero()
 }

@@ -41,7 +41,7 @@ func newProcess(w *world, offset time.Duration) *process {
 		},
 	}
 	p.s = NewScheduler(names, w.limits, senses, p.now(), held)
-	p.s.seen = w.seen
+	p.s.seen, p.s.spread.few = w.seen, w.epoch%2 == 1
 	if w.talks {
 		w.say("epoch %d begins with %d runs, its clock off by %s", p.epoch, len(held.Active), offset)
 	}
