@@ -23,6 +23,7 @@ type Arrival struct {
 	Source   string            // configured source that it came through
 	Event    cloudevents.Event // its data is the body as received
 	Raw      []byte            // a structured event exactly as received, which DecodeStructured reads; nil for binary mode
+	Body     *rules.Tree       // the event's data where it was read already; nil = it was not
 	Facts    rules.Facts       // what the source's preset understood
 	DedupeID string            // deliveries with the same one are one event; "" makes every delivery new
 	ReplayID string            // set when the event was on the journal before and is to run again
@@ -31,7 +32,7 @@ type Arrival struct {
 // View returns the event as rules see it. Its data is read only when they look at it,
 // and of it is decoded what they look at.
 func (a Arrival) View() rules.Event {
-	event := a.Event
+	event, body := a.Event, a.Body
 	attributes := event.Extensions()
 	extensions := make(map[string]string, len(attributes))
 	for name, value := range attributes {
@@ -42,7 +43,12 @@ func (a Arrival) View() rules.Event {
 	return rules.Event{
 		ID: event.ID(), Source: event.Source(), Type: event.Type(), Subject: event.Subject(), Time: event.Time(),
 		GatewaySource: a.Source, Extensions: extensions, Facts: a.Facts,
-		Read: sync.OnceValue(func() any { return rules.ReadData(event.DataContentType(), event.Data()) }),
+		Read: sync.OnceValue(func() any {
+			if body != nil {
+				return body.Data(event.DataContentType())
+			}
+			return rules.ReadData(event.DataContentType(), event.Data())
+		}),
 	}
 }
 

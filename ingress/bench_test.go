@@ -46,7 +46,9 @@ func BenchmarkDelivery(b *testing.B) {
 		b.Fatal(err)
 	}
 	pad := `"pad": "` + strings.Repeat("x", 2000) + `"`
+	dbt := `{"eventId":"wev_1","accountId":4021,"eventType":"job.run.completed","timestamp":"2026-11-23T06:00:00Z","data":{"jobId":"70403","jobName":"sales nightly","runId":"1","projectId":"167","runStatusCode":10,"runStatus":"Success",` + pad + `}}`
 	for name, tt := range map[string]struct{ path, media, body string }{
+		"preset":     {"/hooks/dbt", "application/json", dbt},
 		"webhook":    {"/hooks/jobs", "application/json", `{"done": true, ` + pad + `}`},
 		"structured": {"/events", "application/cloudevents+json", `{"specversion": "1.0", "id": "1", "source": "/a", "type": "t", "data": {"done": true, ` + pad + `}}`},
 	} {
@@ -55,7 +57,12 @@ func BenchmarkDelivery(b *testing.B) {
 			request.Header.Set("Content-Type", tt.media)
 			request.Header.Set("Authorization", "Bearer "+token)
 			request.RemoteAddr, request.ContentLength = "192.0.2.1:4711", int64(len(tt.body))
-			if err := (ingress.Verifier{HMAC: &ingress.HMAC{Header: "X-Signature", Prefix: "sha256="}}).Sign(request.Header, []byte(tt.body), token, time.Now()); err != nil {
+			verifier, secret := ingress.Verifier{HMAC: &ingress.HMAC{Header: "X-Signature", Prefix: "sha256="}}, token
+			if name == "preset" {
+				verifier, secret = ingress.Verifier{HMAC: &ingress.HMAC{Header: "Authorization", Encoding: ingress.Hex}}, dbtSecret
+				request.Header.Del("Authorization")
+			}
+			if err := verifier.Sign(request.Header, []byte(tt.body), secret, time.Now()); err != nil {
 				b.Fatal(err)
 			}
 			b.ReportAllocs()

@@ -97,7 +97,7 @@ func FuzzTemplate(f *testing.F) {
 		if err != nil {
 			return
 		}
-		value, err := decodeBody(body)
+		value, err := readBody(body)
 		if err != nil {
 			return
 		}

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+
+	"github.com/qlikgateway/gateway/bridge/rules"
 )
 
 // A Greeting is a delivery with which a sender only tries the connection. It is
@@ -38,7 +40,7 @@ func (in *Ingress) greet(ctx context.Context, s *source, m message) (any, error)
 	if s.reading == nil || len(s.reading.greetings) == 0 {
 		return nil, nil
 	}
-	body, err := decodeBody(m.body)
+	body, err := readBody(m.body)
 	if err != nil {
 		return nil, nil //nolint:nilerr // what reads the body refuses it
 	}
@@ -67,11 +69,11 @@ func (in *Ingress) greet(ctx context.Context, s *source, m message) (any, error)
 // confirm confirms a subscription of Amazon SNS by asking for the address that
 // its signed message names. Only Amazon's own host is asked, nothing that it
 // redirects to, and only when the proof covers the topic.
-func (in *Ingress) confirm(ctx context.Context, s *source, body any, now time.Time) error {
+func (in *Ingress) confirm(ctx context.Context, s *source, body *rules.Tree, now time.Time) error {
 	if !s.topics {
 		return refusef(Denied, "a subscription is confirmed only for a source that verifies the signature of Amazon SNS: use verify: {sns: ...}")
 	}
-	address, _ := scalar(dig(body, []string{"SubscribeURL"}))
+	address, _ := scalar(body.At("SubscribeURL"))
 	u, ok := snsProof{host: regexp.MustCompile(snsHost)}.own(address)
 	if !ok || u.Query().Get("Action") != "ConfirmSubscription" {
 		return refusef(Malformed, "SubscribeURL: expected a confirmation at sns.<region>.amazonaws.com")
@@ -82,7 +84,7 @@ func (in *Ingress) confirm(ctx context.Context, s *source, body any, now time.Ti
 	if _, err := in.outside.get(ctx, address); err != nil {
 		return in.unconfirmed(err)
 	}
-	topic, _ := scalar(dig(body, []string{"TopicArn"}))
+	topic, _ := scalar(body.At("TopicArn"))
 	in.config.Log.Info().Str("source", s.name).Str("topic", topic).Msg("subscription confirmed")
 	return nil
 }

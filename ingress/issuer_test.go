@@ -138,7 +138,15 @@ func (a *amazon) message(t testing.TB, version string, fields map[string]any) []
 	if fields["SigningCertURL"] == nil {
 		fields["SigningCertURL"] = snsCert
 	}
-	signed, err := (snsProof{topics: []string{fields["TopicArn"].(string)}}).signed(fields)
+	unsigned, err := json.Marshal(fields)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, err := readBody(unsigned)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed, err := (snsProof{topics: []string{fields["TopicArn"].(string)}}).signed(read)
 	if err != nil {
 		t.Fatal(err)
 	}

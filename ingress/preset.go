@@ -2,7 +2,9 @@ package ingress
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -102,7 +104,7 @@ func (p Preset) reading() (*reading, error) {
 }
 
 // first fills the first alternative of a field that is complete.
-func (r *reading) first(field string, h http.Header, body any) string {
+func (r *reading) first(field string, h http.Header, body *rules.Tree) string {
 	for _, t := range r.fields[field] {
 		var escape func(string) string
 		switch {
@@ -119,7 +121,7 @@ func (r *reading) first(field string, h http.Header, body any) string {
 }
 
 // facts are what rules get to see of the body in words of our own.
-func (r *reading) facts(h http.Header, body any) rules.Facts {
+func (r *reading) facts(h http.Header, body *rules.Tree) rules.Facts {
 	return rules.Facts{
 		Outcome: r.outcome(r.first("outcome", h, body), r.mentioned(body)),
 		Job:     r.first("job", h, body),
@@ -144,12 +146,27 @@ func (r *reading) outcome(value string, mentioned bool) string {
 }
 
 // moment returns when the sender says it happened, or when it arrived.
-func (r *reading) moment(h http.Header, body any, arrived time.Time) time.Time {
+func (r *reading) moment(h http.Header, body *rules.Tree, arrived time.Time) time.Time {
 	if t, err := time.Parse(time.RFC3339Nano, r.first("time", h, body)); err == nil {
 		return t.UTC()
 	}
 	return arrived.UTC()
 }
+
+// readBody reads a body of which only what is looked at is to be read.
+func readBody(body []byte) (*rules.Tree, error) {
+	body = unmarked(body)
+	if tooDeep(body) {
+		return nil, fmt.Errorf("the body nests more than %d arrays and objects in each other", maxDepth)
+	}
+	if tree, ok := rules.ReadTree(body); ok {
+		return tree, nil
+	}
+	_, err := decodeBody(body)
+	return nil, cmp.Or(err, errNotJSON)
+}
+
+var errNotJSON = errors.New("the body is not JSON")
 
 // decodeBody reads one JSON value with its numbers as they are written, so that
 // no digit of an id is lost.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -131,43 +132,40 @@ func (s *source) understand(m message) (_ []events.Arrival, err error) {
 			return nil, refuse(Malformed, err)
 		}
 	}
-	body, err := decodeBody(m.body)
+	body, err := readBody(m.body)
 	switch {
 	case err == nil:
 	case !s.reading.AnyBody, attempted(m.body):
 		return nil, refuse(Malformed, err)
 	default:
-		if fields, read := form(m.header.Get("Content-Type"), m.body); fields != nil {
-			m.body, body = read, fields
+		if object := form(m.header.Get("Content-Type"), m.body); object != nil {
+			m.body = object
+			body, _ = readBody(object)
 		}
 		return one(s.readAs(m, body))
 	}
-	if items, ok := body.([]any); ok && s.reading.Items {
-		return s.items(m, items)
-	}
-	if _, ok := body.(map[string]any); !ok && !s.reading.AnyBody {
+	if kind := body.Raw()[0]; kind == '[' && s.reading.Items {
+		return s.items(m, body)
+	} else if kind != '{' && !s.reading.AnyBody {
 		return nil, refusef(Malformed, "the body is not a JSON object, as this source's preset %s expects", s.preset)
 	}
 	return one(s.readAs(m, body))
 }
 
 // items makes an event of each item of a body, all or none.
-func (s *source) items(m message, items []any) ([]events.Arrival, error) {
-	var raws []json.RawMessage
-	if err := json.Unmarshal(m.body, &raws); err != nil || len(raws) != len(items) {
-		return nil, refusef(Malformed, "the body is not a JSON array")
-	}
+func (s *source) items(m message, body *rules.Tree) ([]events.Arrival, error) {
+	items := body.Items()
 	if len(items) > maxBatch {
 		return nil, refusef(TooLarge, "the body has %d events, more than %d: %w", len(items), maxBatch, errTooLarge)
 	}
 	arrivals := make([]events.Arrival, 0, len(items))
 	for i, item := range items {
 		single := m
-		single.body = raws[i]
-		if _, ok := item.(map[string]any); !ok {
+		single.body = item
+		if item[0] != '{' {
 			return nil, refusef(Malformed, "nothing was stored: event %d is not a JSON object", i)
 		}
-		arrival, err := s.readAs(single, item)
+		arrival, err := s.readAs(single, body.At(strconv.Itoa(i)))
 		if err != nil {
 			return nil, refusef(Malformed, "nothing was stored: event %d: %w", i, err)
 		}
@@ -177,7 +175,7 @@ func (s *source) items(m message, items []any) ([]events.Arrival, error) {
 }
 
 // readAs makes an event of one body as the preset says.
-func (s *source) readAs(m message, body any) (events.Arrival, error) {
+func (s *source) readAs(m message, body *rules.Tree) (events.Arrival, error) {
 	facts := s.reading.facts(m.header, body)
 	if s.reading.CloudEvent {
 		event, err := events.DecodeStructured(m.body)
@@ -189,7 +187,7 @@ func (s *source) readAs(m message, body any) (events.Arrival, error) {
 	media := "application/json"
 	var err error
 	if s.reading.AnyBody {
-		if media, err = mediaType(m.header.Get("Content-Type"), m.body); err != nil {
+		if media, err = mediaType(m.header.Get("Content-Type"), m.body, body != nil); err != nil {
 			return events.Arrival{}, err
 		}
 	}
@@ -202,7 +200,7 @@ func (s *source) readAs(m message, body any) (events.Arrival, error) {
 	})
 	event.SetTime(s.reading.moment(m.header, body, m.arrived))
 	a := s.arrival(event, nil)
-	a.Facts = facts
+	a.Facts, a.Body = facts, body
 	return a, errors.Join(err, events.Validate(event))
 }
 
@@ -213,24 +211,27 @@ func (s *source) plain(m message) (events.Arrival, error) {
 	if !ok {
 		id, _ = single(m.header, "Idempotency-Key")
 	}
-	media, err := mediaType(m.header.Get("Content-Type"), m.body)
+	body, wrong := readBody(m.body)
+	media, err := mediaType(m.header.Get("Content-Type"), m.body, wrong == nil)
 	if err != nil {
 		return events.Arrival{}, err
 	}
 	event.SetDataContentType(media)
 	err = setAll(&event, map[string]string{"id": id, "subject": m.subject})
-	return s.arrival(event, nil), errors.Join(err, events.Validate(event))
+	a := s.arrival(event, nil)
+	a.Body = body
+	return a, errors.Join(err, events.Validate(event))
 }
 
 // mediaType returns what a body is: what was declared, unless it is JSON under
 // another name, as SNS and curl send it. Declared JSON that is none is an error.
-func mediaType(declared string, body []byte) (string, error) {
-	valid, saysJSON := rules.Valid(body), isJSON(declared)
+func mediaType(declared string, body []byte, valid bool) (string, error) {
+	saysJSON := isJSON(declared)
 	switch {
 	case valid && !saysJSON:
 		return "application/json", nil
 	case !valid && saysJSON && len(body) > 0:
-		_, err := decodeBody(body)
+		_, err := readBody(body)
 		return "", err
 	}
 	if _, err := media(declared); err != nil {

@@ -16,6 +16,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/qlikgateway/gateway/bridge/rules"
 )
 
 // An SNS verifier proves that Amazon SNS signed a message for one of the topics.
@@ -60,7 +62,7 @@ func (v Verifier) signedBySNS() bool {
 func (p snsProof) glance(*evidence) error { return nil }
 
 func (p snsProof) prove(ctx context.Context, e *evidence) error {
-	value, err := decodeBody(e.body)
+	value, err := readBody(e.body)
 	if err != nil {
 		return fmt.Errorf("expected a message of Amazon SNS: %w", err)
 	}
@@ -71,7 +73,7 @@ func (p snsProof) prove(ctx context.Context, e *evidence) error {
 	if err := p.timely(value, e.now); err != nil {
 		return err
 	}
-	text := func(name string) string { v, _ := scalar(dig(value, []string{name})); return v }
+	text := func(name string) string { v, _ := scalar(value.At(name)); return v }
 	signature, err := base64.StdEncoding.Strict().DecodeString(text("Signature"))
 	if err != nil {
 		return errors.New("the field Signature: expected base64")
@@ -99,9 +101,9 @@ func (p snsProof) prove(ctx context.Context, e *evidence) error {
 // signed returns what the signature of a message covers: names and values of some
 // fields, in the order of their bytes. Fields are looked up by their exact names,
 // as the preset does: a reader that also took `messageid` could be shown two.
-func (p snsProof) signed(message any) (string, error) {
+func (p snsProof) signed(message *rules.Tree) (string, error) {
 	fields := []string{"Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"}
-	kind, _ := scalar(dig(message, []string{"Type"}))
+	kind, _ := scalar(message.At("Type"))
 	switch kind {
 	case snsNotification:
 		fields = []string{"Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"}
@@ -109,22 +111,22 @@ func (p snsProof) signed(message any) (string, error) {
 	default:
 		return "", errors.New("the field Type: expected a message of Amazon SNS")
 	}
-	if version, _ := scalar(dig(message, []string{"SignatureVersion"})); version != "1" && version != "2" {
+	if version, _ := scalar(message.At("SignatureVersion")); version != "1" && version != "2" {
 		return "", errors.New("SignatureVersion: expected 1 or 2")
 	}
 	var signed strings.Builder
 	for _, field := range fields {
-		value := dig(message, []string{field})
-		if value == nil && field == "Subject" {
+		value := message.At(field).Raw()
+		if field == "Subject" && (value == nil || value[0] == 'n') {
 			continue
 		}
-		text, ok := value.(string)
+		text, ok := rules.Text(value)
 		if !ok {
 			return "", fmt.Errorf("%s: expected text", field)
 		}
 		signed.WriteString(field + "\n" + text + "\n")
 	}
-	if topic, _ := dig(message, []string{"TopicArn"}).(string); !slices.Contains(p.topics, topic) {
+	if topic, _ := rules.Text(message.At("TopicArn").Raw()); !slices.Contains(p.topics, topic) {
 		return "", errors.New("TopicArn: this topic is not among those that the source takes")
 	}
 	return signed.String(), nil
@@ -137,8 +139,8 @@ const (
 	snsUnsubscribe  = "UnsubscribeConfirmation"
 )
 
-func (p snsProof) timely(message any, now time.Time) error {
-	text, _ := scalar(dig(message, []string{"Timestamp"}))
+func (p snsProof) timely(message *rules.Tree, now time.Time) error {
+	text, _ := scalar(message.At("Timestamp"))
 	sent, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil {
 		return errors.New("the field Timestamp: expected a time such as 2026-11-23T16:00:00.000Z")

@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"github.com/qlikgateway/gateway/bridge/rules"
 )
 
 // A template is text with {body}, {body.path.to.value} and {header.Name} in it:
@@ -71,7 +73,7 @@ func parsePiece(name string) (piece, error) {
 // fill puts a delivery's values in the template's places, each passed through
 // escape when there is one. It is false when a value is missing: a template is
 // used whole or not at all.
-func (t template) fill(h http.Header, body any, escape func(string) string) (string, bool) {
+func (t template) fill(h http.Header, body *rules.Tree, escape func(string) string) (string, bool) {
 	var out strings.Builder
 	for _, p := range t {
 		value, ok := p.text, true
@@ -96,11 +98,11 @@ func (t template) fill(h http.Header, body any, escape func(string) string) (str
 
 // dig returns the value at the piece's path: of several last keys, that of the first
 // which has one.
-func (p piece) dig(body any) (string, bool) {
+func (p piece) dig(body *rules.Tree) (string, bool) {
 	last := len(p.path) - 1
 	parent := dig(body, p.path[:last])
 	for key := range strings.SplitSeq(p.path[last], "|") {
-		if value, ok := scalar(dig(parent, []string{key})); ok {
+		if value, ok := scalar(parent.At(key)); ok {
 			return value, true
 		}
 	}
@@ -108,8 +110,16 @@ func (p piece) dig(body any) (string, bool) {
 }
 
 // fingerprint is the same for two bodies that say the same in JSON.
-func fingerprint(body any) (string, bool) {
-	encoded, err := json.Marshal(body)
+func fingerprint(body *rules.Tree) (string, bool) {
+	var value any
+	var err error
+	if body != nil {
+		value, err = decodeBody(body.Raw())
+	}
+	if err != nil {
+		return "", false
+	}
+	encoded, err := json.Marshal(value)
 	sum := sha256.Sum256(encoded)
 	return hex.EncodeToString(sum[:8]), err == nil
 }
@@ -129,37 +139,31 @@ func single(h http.Header, name string) (string, bool) {
 	return values[0], values[0] != ""
 }
 
-// dig follows keys and array indexes into a decoded JSON value.
-func dig(value any, path []string) any {
+// dig follows keys and array indexes into a JSON value; nil when there is nothing.
+func dig(value *rules.Tree, path []string) *rules.Tree {
 	for _, key := range path {
-		switch v := value.(type) {
-		case map[string]any:
-			value = v[key]
-		case []any:
-			i, err := strconv.Atoi(key)
-			if err != nil || i < 0 || i >= len(v) {
-				return nil
-			}
-			value = v[i]
-		default:
-			return nil
-		}
+		value = value.At(key)
 	}
 	return value
 }
 
 // scalar returns a JSON value as text, so that 7 and "7" are the same id. It is
 // false for an empty string, null, an object or an array.
-func scalar(value any) (string, bool) {
-	switch v := value.(type) {
-	case string:
-		return v, v != ""
-	case json.Number:
-		return number(v.String()), true
-	case bool:
-		return strconv.FormatBool(v), true
+func scalar(value *rules.Tree) (string, bool) {
+	raw := value.Raw()
+	if len(raw) == 0 {
+		return "", false
 	}
-	return "", false
+	switch raw[0] {
+	case '"':
+		text, ok := rules.Text(raw)
+		return text, ok && text != ""
+	case '{', '[', 'n':
+		return "", false
+	case 't', 'f':
+		return string(raw), true
+	}
+	return number(string(raw)), true
 }
 
 // number writes a whole number in one way, however it was sent: 7, 7.0 and 7e0 are

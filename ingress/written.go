@@ -8,6 +8,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/qlikgateway/gateway/bridge/rules"
 )
 
 // longestSubject is how many bytes an attribute may have, as events has it.
@@ -47,35 +49,34 @@ func attempted(body []byte) bool {
 	return len(start) > 0 && (start[0] == '{' || start[0] == '[')
 }
 
-// form returns the fields of a form, and the JSON object that they make: `curl -d
-// outcome=failed` sends one. They are nil when the body is none.
-func form(contentType string, body []byte) (fields any, object []byte) {
+// form returns the JSON object that the fields of a form make: `curl -d
+// outcome=failed` sends one. It is nil when the body is none.
+func form(contentType string, body []byte) (object []byte) {
 	media, _, _ := mime.ParseMediaType(contentType)
 	values, err := url.ParseQuery(string(body))
 	if media != "application/x-www-form-urlencoded" || err != nil || !bytes.ContainsRune(body, '=') {
-		return nil, nil
+		return nil
 	}
 	all := map[string]any{}
 	for name := range values {
 		all[name] = values.Get(name)
 	}
 	if object, err = json.Marshal(all); err != nil {
-		return nil, nil
+		return nil
 	}
-	return all, object
+	return object
 }
 
 // mentioned reports whether a body has a key that the outcome is read from, whatever
 // its value: a template that was filled with nothing is no success.
-func (r *reading) mentioned(body any) bool {
+func (r *reading) mentioned(body *rules.Tree) bool {
 	for _, t := range r.fields["outcome"] {
 		for _, p := range t {
 			last := len(p.path) - 1
 			if last < 0 {
 				continue
 			}
-			fields, _ := dig(body, p.path[:last]).(map[string]any)
-			if _, there := fields[p.path[last]]; there {
+			if parent := dig(body, p.path[:last]); parent != nil && parent.Raw()[0] == '{' && parent.At(p.path[last]) != nil {
 				return true
 			}
 		}

@@ -19,12 +19,16 @@ func ReadData(contentType string, body []byte) any {
 	if len(trimmed) == 0 || trimmed[0] != '{' {
 		return DecodeData(contentType, body)
 	}
-	fields, ok := Fields(trimmed)
+	tree, ok := ReadTree(trimmed)
 	if !ok {
 		return nil
 	}
+	return tree.Data(contentType)
+}
+
+func newObject(fields []Field, text []byte) *object {
 	return &object{fields: fields, whole: sync.OnceValue(func() traits.Mapper {
-		all, ok := DecodeData("", trimmed).(map[string]any)
+		all, ok := DecodeData("", text).(map[string]any)
 		if !ok { // it nests deeper than encoding/json reads
 			all = map[string]any{}
 		}

@@ -115,6 +115,9 @@ func (b *bench) profiled(ctx context.Context, to target, name string, l load) (r
 		if err != nil {
 			return fmt.Errorf("profile %s: %w", to.Name, err)
 		}
+		if err := os.MkdirAll(b.profiles, 0o750); err != nil {
+			return fmt.Errorf("make folder of profiles: %w", err)
+		}
 		return os.WriteFile(filepath.Join(b.profiles, strings.ReplaceAll(to.Name, "/", "-")+"."+name+".pprof"), profile, 0o600)
 	})
 	both.Go(func() error {
