@@ -2,9 +2,10 @@ package console
 
 import (
 	"fmt"
-	"html/template"
 	"strings"
 	"time"
+
+	"github.com/a-h/templ"
 )
 
 // Sizes of the chart of calls, in its own units.
@@ -16,7 +17,7 @@ const (
 
 // callsChart draws the reload calls of each of the last 60 minutes below the quota
 // that Qlik allows: what is free between is the headroom.
-func callsChart(tenant string, calls []int, quota int, now time.Time) template.HTML {
+func callsChart(tenant string, calls []int, quota int, now time.Time) templ.Component {
 	highest := max(quota, 1)
 	for _, n := range calls {
 		highest = max(highest, n)
@@ -29,7 +30,7 @@ func callsChart(tenant string, calls []int, quota int, now time.Time) template.H
 		total, peak = total+n, max(peak, n)
 	}
 	fmt.Fprintf(&b, `<svg class="chart" viewBox="0 0 %d %d" role="img" aria-label="Reload calls of %s in the last hour: %d in all, at most %d in a minute; Qlik allows %d a minute">`,
-		chartWidth, chartHeight, template.HTMLEscapeString(tenant), total, peak, quota)
+		chartWidth, chartHeight, templ.EscapeString(tenant), total, peak, quota)
 	slot := float64(chartWidth) / float64(len(calls))
 	for i, n := range calls {
 		at := now.Add(time.Duration(i-len(calls)+1) * time.Minute).UTC().Format("15:04")
@@ -49,7 +50,7 @@ func callsChart(tenant string, calls []int, quota int, now time.Time) template.H
 		fmt.Fprintf(&b, `<text x="%.1f" y="%d">%d min ago</text>`, float64(60-back)*slot+2, chartHeight-4, back)
 	}
 	fmt.Fprintf(&b, `<text x="%d" y="%d" text-anchor="end">now</text></svg>`, chartWidth-2, chartHeight-4)
-	return template.HTML(b.String()) //nolint:gosec // numbers, and one escaped name
+	return templ.Raw(b.String()) // numbers, and one escaped name
 }
 
 // A bar is one span of the chart of a run.
@@ -60,9 +61,9 @@ type bar struct {
 }
 
 // spansChart draws spans of time below each other.
-func spansChart(bars []bar) template.HTML {
+func spansChart(bars []bar) templ.Component {
 	if len(bars) == 0 {
-		return ""
+		return templ.NopComponent
 	}
 	from, to := bars[0].From, bars[0].To
 	for _, b := range bars {
@@ -82,12 +83,12 @@ func spansChart(bars []bar) template.HTML {
 		x := left + wide*float64(span.From.Sub(from))/float64(whole)
 		w := max(wide*float64(span.To.Sub(span.From))/float64(whole), 2)
 		fmt.Fprintf(&b, `<text x="0" y="%d">%s</text><rect class="room" x="%d" y="%d" width="%d" height="14"/>`,
-			row*i+16, template.HTMLEscapeString(short(span.Label, 22)), left, row*i+5, wide)
+			row*i+16, templ.EscapeString(short(span.Label, 22)), left, row*i+5, wide)
 		fmt.Fprintf(&b, `<rect class="bar %s" x="%.1f" y="%d" width="%.1f" height="14" rx="2"><title>%s: %s</title></rect>`,
-			span.Look, x, row*i+5, w, template.HTMLEscapeString(span.Label), took(span.To.Sub(span.From)))
+			span.Look, x, row*i+5, w, templ.EscapeString(span.Label), took(span.To.Sub(span.From)))
 	}
 	b.WriteString(`</svg>`)
-	return template.HTML(b.String()) //nolint:gosec // numbers, and escaped labels
+	return templ.Raw(b.String()) // numbers, and escaped labels
 }
 
 // short cuts a text to so many runes.

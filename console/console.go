@@ -2,13 +2,14 @@
 // runs, on a listener of its own that senders never see.
 package console
 
+//go:generate go -C ../.ci/tools tool templ generate -log-level warn -path ../../console
+
 import (
 	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"html/template"
 	"io"
 	"net/http"
 	"slices"
@@ -61,25 +62,20 @@ type Console struct {
 	tail     *tail
 	statuses statuses
 	lately   glance
-	pages    map[string]*template.Template // by file
-	seal     []byte                        // signs the cookies of those who signed in
+	seal     []byte // signs the cookies of those who signed in
 	nudged   chan struct{}
 	watchers crowd[struct{}] // open pages
 	handler  http.Handler
 }
 
 // New returns a console. It answers from the start and is complete once Run works.
-func New(cfg Config) (*Console, error) {
+func New(cfg Config) *Console {
 	c := &Console{
 		Config: cfg, tail: &tail{js: cfg.Stream, stream: cfg.Out}, nudged: make(chan struct{}, 1), seal: []byte(rand.Text()),
 	}
 	c.index = bridge.NewIndex(cfg.Ledger, cmp.Or(cfg.Indexed, bridge.DefaultIndexed), c.nudge)
-	var err error
-	if c.pages, err = parsePages(); err != nil {
-		return nil, err
-	}
 	c.handler = c.routes()
-	return c, nil
+	return c
 }
 
 // ServeHTTP answers one request.

@@ -85,8 +85,7 @@ func newDesk(t testing.TB, edit ...func(*console.Config)) *desk {
 	for _, e := range edit {
 		e(&cfg)
 	}
-	c, err := console.New(cfg)
-	d.must(err)
+	c := console.New(cfg)
 	ctx, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { _ = c.Run(ctx) })
@@ -226,6 +225,20 @@ func TestRulesAreTriedWithoutEffect(t *testing.T) {
 	other := d.ask(http.MethodPost, "/rules", "source=etl", "Content-Type", "application/x-www-form-urlencoded", "Sec-Fetch-Site", "cross-site")
 	if other.StatusCode != http.StatusForbidden {
 		t.Errorf("a form of another site: %s", other.Status)
+	}
+}
+
+func TestWhatSomebodyWritesIsNeverMarkup(t *testing.T) {
+	t.Parallel()
+	const hostile = `"><script>x</script>`
+	d := newDesk(t)
+	form := url.Values{"source": {"etl"}, "type": {hostile}, "job": {hostile}, "data": {`{"x": "</textarea><script>"}`}}
+	tried := d.ask(http.MethodPost, "/rules", form.Encode(), "Content-Type", "application/x-www-form-urlencoded").body
+	login := d.ask(http.MethodGet, "/login?to="+url.QueryEscape("/"+hostile), "").body
+	for name, page := range map[string]string{"rules": tried, "login": login} {
+		if !strings.Contains(page, "&#34;&gt;&lt;script&gt;") || strings.Contains(page, "<script>") {
+			t.Errorf("%s: %s", name, page)
+		}
 	}
 }
 

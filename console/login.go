@@ -22,7 +22,7 @@ type signIn struct {
 }
 
 func (c *Console) loginPage(g *gin.Context) {
-	c.show(g, "login.html", page{Title: "Sign in", Own: signIn{To: ownPath(g.Query("to"))}})
+	c.show(g, page{Title: "Sign in", Own: signIn{To: ownPath(g.Query("to"))}.own})
 }
 
 // login takes a token and gives a cookie for it that scripts cannot read.
@@ -32,7 +32,7 @@ func (c *Console) login(g *gin.Context) {
 	token, known := c.tokenOf(g.PostForm("token"))
 	if !known {
 		c.Log.Warn().Str("hop", "audit").Str("from", g.Request.RemoteAddr).Msg("somebody tried to sign in with a token that is not one")
-		c.show(g, "login.html", page{Title: "Sign in", Status: http.StatusUnauthorized, Own: signIn{To: to, Wrong: true}})
+		c.show(g, page{Title: "Sign in", Status: http.StatusUnauthorized, Own: signIn{To: to, Wrong: true}.own})
 		return
 	}
 	setCookie(g, c.sealed(token, time.Now().Add(cookieAge)), int(cookieAge.Seconds()))

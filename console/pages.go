@@ -5,9 +5,6 @@ import (
 	"context"
 	"embed"
 	"errors"
-	"fmt"
-	"html/template"
-	"io/fs"
 	"net/http"
 	"net/url"
 	"path"
@@ -15,40 +12,14 @@ import (
 	"sync"
 	"time"
 
+	"github.com/a-h/templ"
 	"github.com/gin-gonic/gin"
 
 	"github.com/qlikgateway/gateway/bridge"
 )
 
-//go:embed pages/*.html
-var pageFiles embed.FS
-
 //go:embed static/*.js static/*.css static/*.svg
 var staticFiles embed.FS
-
-// parsePages makes every page of the layout, the parts that pages share, and its own.
-func parsePages() (map[string]*template.Template, error) {
-	shared, err := template.New("").Funcs(words()).ParseFS(pageFiles, "pages/layout.html", "pages/parts.html")
-	if err != nil {
-		return nil, fmt.Errorf("parse pages: %w", err)
-	}
-	files, err := fs.Glob(pageFiles, "pages/*.html")
-	if err != nil {
-		return nil, fmt.Errorf("list pages: %w", err)
-	}
-	pages := map[string]*template.Template{}
-	for _, file := range files {
-		page, err := shared.Clone()
-		if err == nil {
-			page, err = page.ParseFS(pageFiles, file)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("parse page %s: %w", file, err)
-		}
-		pages[path.Base(file)] = page
-	}
-	return pages, nil
-}
 
 // policy lets pages use what the console itself serves, and nothing else: neither
 // scripts nor styles inside of pages.
@@ -118,12 +89,13 @@ type page struct {
 	Locked  bool // who is in has signed in, and can sign out
 	May     bool // give orders
 	Version string
-	Own     any
+	Lead    func(page) templ.Component // above Own, and stays while that changes; nil = nothing
+	Own     func(page) templ.Component // what this page is for
 }
 
 // show answers with a page, or with only the part of it that changes when the page
 // itself asks for that.
-func (c *Console) show(g *gin.Context, name string, p page) {
+func (c *Console) show(g *gin.Context, p page) {
 	p.Who, p.Version, p.Self = who(g), c.Version, g.Request.URL.RequestURI()
 	p.May, p.Locked = p.Who.Role == Operator, len(c.Tokens) > 0
 	query := g.Request.URL.Query()
@@ -135,23 +107,30 @@ func (c *Console) show(g *gin.Context, name string, p page) {
 		}
 		p.Other = (&url.URL{Path: g.Request.URL.Path, RawQuery: query.Encode()}).RequestURI()
 	}
-	part := "page"
+	part := whole
 	g.Header("Vary", "HX-Request")
 	if g.GetHeader("HX-Request") != "" && g.Request.Method == http.MethodGet {
-		part = "fragment"
+		part = p.Own
 	}
-	var out bytes.Buffer
-	if err := c.pages[name].ExecuteTemplate(&out, part, p); err != nil {
+	text, err := render(g, part(p))
+	if err != nil {
 		c.Log.Error().Err(err).Str("path", g.FullPath()).Msg("console: cannot make the page")
 		problem(g, http.StatusInternalServerError, "the page cannot be made; see the gateway's log")
 		return
 	}
-	g.Data(max(p.Status, http.StatusOK), "text/html; charset=utf-8", out.Bytes())
+	g.Data(max(p.Status, http.StatusOK), "text/html; charset=utf-8", text)
+}
+
+// render writes a part of a page. That its reader is gone is no error of the page.
+func render(g *gin.Context, part templ.Component) ([]byte, error) {
+	var out bytes.Buffer
+	err := part.Render(context.WithoutCancel(g.Request.Context()), &out)
+	return out.Bytes(), err
 }
 
 // sorry answers with a page that says why there is no other.
 func (c *Console) sorry(g *gin.Context, status int, text string) {
-	c.show(g, "sorry.html", page{Title: http.StatusText(status), Status: status, Own: text})
+	c.show(g, page{Title: http.StatusText(status), Status: status, Own: func(page) templ.Component { return apology(text) }})
 }
 
 // statuses remembers for a moment how dispatchers stand, so that many open pages

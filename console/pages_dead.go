@@ -56,7 +56,7 @@ func (c *Console) showDeadPage(g *gin.Context, view deadView) {
 	if len(letters) == deadOnPage {
 		view.Next = fmt.Sprintf("/dead?before=%d", letters[deadOnPage-1].Sequence)
 	}
-	c.show(g, "dead.html", page{Title: "Dead letters", At: "/dead", Own: view})
+	c.show(g, page{Title: "Dead letters", At: "/dead", Own: view.own})
 }
 
 func letterOf(letter events.DeadLetter) letterView {
@@ -98,7 +98,7 @@ func (c *Console) replayFromPage(g *gin.Context) {
 		}
 	}
 	if view.Preview && view.Wrong == "" {
-		c.show(g, "dead.html", page{Title: "Replay dead letters", At: "/dead", Own: view})
+		c.show(g, page{Title: "Replay dead letters", At: "/dead", Own: view.own})
 		return
 	}
 	view.Preview, view.Letters = false, nil

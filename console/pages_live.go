@@ -119,11 +119,11 @@ func (c *Console) streamEvents(g *gin.Context) {
 // liveEvents streams outcomes as rows of the page of events.
 func (c *Console) liveEvents(g *gin.Context) {
 	c.outcomes(g, chosen(g), func(told Told) error {
-		var out bytes.Buffer
-		if err := c.pages["events.html"].ExecuteTemplate(&out, "told", told); err != nil {
+		row, err := render(g, toldRow(told))
+		if err != nil {
 			return err
 		}
-		return send(g, told.Sequence, "outcome", out.Bytes())
+		return send(g, told.Sequence, "outcome", row)
 	})
 }
 
@@ -148,5 +148,5 @@ func (c *Console) eventsPage(g *gin.Context) {
 	for _, tenant := range c.Setup().Tenants {
 		view.Tenants = append(view.Tenants, tenant.Name)
 	}
-	c.show(g, "events.html", page{Title: "Events", At: "/events", Live: true, Own: view})
+	c.show(g, page{Title: "Events", At: "/events", Live: true, Lead: view.lead, Own: view.own})
 }

@@ -1,9 +1,9 @@
 package console
 
 import (
-	"html/template"
 	"time"
 
+	"github.com/a-h/templ"
 	"github.com/gin-gonic/gin"
 
 	"github.com/qlikgateway/gateway/bridge"
@@ -30,7 +30,7 @@ type tenantView struct {
 	Error  string
 	Status bridge.Status
 	Quota  []quotaView
-	Chart  template.HTML
+	Chart  templ.Component
 	Holder string
 	Open   int
 	Parked []parkedView
@@ -69,7 +69,7 @@ func (c *Console) overviewPage(g *gin.Context) {
 		}
 	}
 	view.Waiting = max(0, view.Open-view.Doing[string(bridge.DoingCall)]-view.Doing[string(bridge.DoingReload)])
-	c.show(g, "overview.html", page{Title: "Overview", At: "/", Live: true, Own: view})
+	c.show(g, page{Title: "Overview", At: "/", Live: true, Own: view.own})
 }
 
 func (c *Console) tenantView(g *gin.Context, tenant Tenant, now time.Time) tenantView {

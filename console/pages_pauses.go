@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"net/http"
@@ -28,10 +29,21 @@ func pauseSpans() []pauseSpan {
 	return []pauseSpan{{"", "until it is resumed"}, {"15m", "15 minutes"}, {"1h", "1 hour"}, {"8h", "8 hours"}, {"24h", "1 day"}, {"72h", "3 days"}}
 }
 
-// A pausesView is what is paused, and whether who looks may end it.
-type pausesView struct {
-	Pauses []Pause
-	May    bool
+// words says what is paused.
+func (p Pause) words() string {
+	return strings.TrimSpace(string(p.Of) + " " + cmp.Or(p.App, p.Name))
+}
+
+// offered says what can be paused, with its tenant where there are many.
+func (p Pause) offered(many bool) string {
+	text := p.words()
+	if p.Of == bridge.PauseTenant {
+		text = "all work"
+	}
+	if many || p.Of == bridge.PauseTenant {
+		text = p.Tenant + ": " + text
+	}
+	return text
 }
 
 // pausable lists what can be paused: tenants, their breakers, rules and named apps.

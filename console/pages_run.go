@@ -5,12 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"html/template"
 	"net/http"
 	"strings"
 	"time"
 	"unicode/utf8"
 
+	"github.com/a-h/templ"
 	"github.com/gin-gonic/gin"
 
 	"github.com/qlikgateway/gateway/bridge"
@@ -28,7 +28,7 @@ type runView struct {
 	Causes  []causeView
 	More    int // causes that are not shown with their bodies
 	Line    []Hop
-	Chart   template.HTML
+	Chart   templ.Component
 	Steps   []stepView
 	Told    []Told
 	Qlik    string // address of the tenant
@@ -92,7 +92,7 @@ func (c *Console) showRunPage(g *gin.Context, asked string, refused bool) {
 		}
 		view.Steps = append(view.Steps, shown)
 	}
-	c.show(g, "run.html", page{Title: "Run of " + run.Rule, At: "/runs", Live: !run.State.Ended(), Own: view})
+	c.show(g, page{Title: "Run of " + run.Rule, At: "/runs", Live: !run.State.Ended(), Own: view.own})
 }
 
 // toldOf returns the outcomes of a run that are among the newest.

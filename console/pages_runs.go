@@ -112,7 +112,7 @@ func (c *Console) runsPage(g *gin.Context) {
 		view.Apps = append(view.Apps, choice{id, name})
 	}
 	slices.SortFunc(view.Apps, func(a, b choice) int { return strings.Compare(a.Name, b.Name) })
-	c.show(g, "runs.html", page{Title: "Runs", At: "/runs", Live: query.Before == "", Own: view})
+	c.show(g, page{Title: "Runs", At: "/runs", Live: query.Before == "", Lead: view.lead, Own: view.own})
 }
 
 // stateTabs offers every state there is a run of.

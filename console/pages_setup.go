@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/a-h/templ"
 	"github.com/gin-gonic/gin"
 
 	"github.com/qlikgateway/gateway/bridge"
@@ -61,7 +62,7 @@ func (c *Console) rulesPage(g *gin.Context) {
 			view.Tried = &trial
 		}
 	}
-	c.show(g, "rules.html", page{Title: "Rules", At: "/rules", Own: view})
+	c.show(g, page{Title: "Rules", At: "/rules", Own: view.own})
 }
 
 // A Try is an event that somebody tries on the rules. Nothing is done.
@@ -194,7 +195,8 @@ func (c *Console) sources() []SourceStatus {
 }
 
 func (c *Console) sourcesPage(g *gin.Context) {
-	c.show(g, "sources.html", page{Title: "Sources", At: "/sources", Live: true, Own: c.sources()})
+	sources := c.sources()
+	c.show(g, page{Title: "Sources", At: "/sources", Live: true, Own: func(page) templ.Component { return sourceCards(sources) }})
 }
 
 func (c *Console) tenantsPage(g *gin.Context) {
@@ -203,7 +205,7 @@ func (c *Console) tenantsPage(g *gin.Context) {
 	for _, tenant := range c.Setup().Tenants {
 		view.Tenants = append(view.Tenants, c.tenantView(g, tenant, now))
 	}
-	c.show(g, "tenants.html", page{Title: "Tenants", At: "/tenants", Live: true, Own: view})
+	c.show(g, page{Title: "Tenants", At: "/tenants", Live: true, Lead: view.lead, Own: view.own})
 }
 
 // shortTypes lists the types of outcomes without what all of them begin with.

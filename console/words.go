@@ -2,34 +2,28 @@ package console
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
-	"html/template"
+	"net/url"
 	"strings"
 	"time"
 
 	"github.com/qlikgateway/gateway/bridge"
-	"github.com/qlikgateway/gateway/bridge/rules"
 	"github.com/qlikgateway/gateway/events"
 )
-
-// words are what the pages' templates can say.
-func words() template.FuncMap {
-	return template.FuncMap{
-		"ago": ago, "until": until, "took": took, "exact": exact, "stamp": stamp, "clock": clock, "look": look, "waits": waits,
-		"pausesOf": func(list []Pause, may bool) pausesView { return pausesView{list, may} },
-		"reason":   reasonWords, "plural": plural, "sign": sign,
-		"pretty": func(body json.RawMessage) string { return pretty(body) },
-		"menu":   menu, "participle": participle, "mostTold": func() int { return mostTold },
-		"outcomes": func() []string { return []string{rules.OutcomeSucceeded, rules.OutcomeFailed, rules.OutcomeOther} },
-	}
-}
 
 // A view is one entry of the menu.
 type view struct{ Path, Name string }
 
 func menu() []view {
 	return []view{{"/", "Overview"}, {"/runs", "Runs"}, {"/events", "Events"}, {"/rules", "Rules"}, {"/sources", "Sources"}, {"/tenants", "Tenants"}, {"/dead", "Dead letters"}}
+}
+
+// runLink returns the address of a run's page.
+func runLink(id string) string { return "/runs/" + url.PathEscape(id) }
+
+// logLink returns the address of the log of a run's reload.
+func logLink(run, step string) string {
+	return "/api/v1" + runLink(run) + "/log?step=" + url.QueryEscape(step)
 }
 
 // participle returns what became of something, from a short type of event.
@@ -96,8 +90,8 @@ func clock(at time.Time) string { return at.UTC().Format("15:04:05.000") }
 func stamp(at time.Time) string { return at.UTC().Format(time.RFC3339Nano) }
 
 // look returns the style of a state, of runs, steps and breakers alike.
-func look(state any) string {
-	switch fmt.Sprint(state) {
+func look(state string) string {
+	switch state {
 	case "succeeded", "closed":
 		return "good"
 	case "failed", "expired", "open":
@@ -111,7 +105,7 @@ func look(state any) string {
 }
 
 // sign returns the mark of a state, so that color is never the only one.
-func sign(state any) string {
+func sign(state string) string {
 	switch look(state) {
 	case "good":
 		return "✓"

@@ -28,3 +28,15 @@ func TestDependenciesHaveTheirSentence(t *testing.T) {
 		t.Errorf("go.mod requires\n%s\nthe document lists\n%s", strings.Join(required, "\n"), strings.Join(listed, "\n"))
 	}
 }
+
+// TestPagesAreWrittenByTheTemplTheyCall compares the generator, which is a tool, with the
+// library that what it generates calls.
+func TestPagesAreWrittenByTheTemplTheyCall(t *testing.T) {
+	t.Parallel()
+	version := func(file string) string {
+		return regexp.MustCompile(`github\.com/a-h/templ v\S+`).FindString(string(read(t, repository+file)))
+	}
+	if library, tool := version("/go.mod"), version("/.ci/tools/go.mod"); library == "" || library != tool {
+		t.Errorf("go.mod has %q and .ci/tools/go.mod %q: go get both, and make docs", library, tool)
+	}
+}

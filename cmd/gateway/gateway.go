@@ -105,13 +105,13 @@ func (g *gateway) assemble(ctx context.Context, b *broker.Broker) (*session, err
 	if g.cfg.Broker.URL == "" {
 		backup = p.backup(kept.ledger)
 	}
-	p.operators, err = console.New(console.Config{
+	p.operators = console.New(console.Config{
 		Ledger: kept.ledger, Journal: kept.journal, Desk: desk, Publisher: kept.publisher, Stream: b.JetStream(), Out: b.Names().Out, Setup: p.setup.Load, Holder: holderOf(kept.leases),
 		ReloadLog: reloadLogOf(g.cfg.Tenants),
 		Tokens:    g.cfg.Tokens, Metrics: registry, Told: p.tellers.shared.States, Ready: p.ready, Version: currentBuild().Version, Backup: backup, Dial: g.dial, Log: g.log,
 		Replayer: bridge.Replayer{Journal: kept.journal, Dead: kept.dead, Ledger: kept.ledger, Revisions: revisions},
 	})
-	return p, err
+	return p, nil
 }
 
 // openDoor makes the ingress.
