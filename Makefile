@@ -1,5 +1,6 @@
-# `make` lists what there is. Parts that are hardly ever run are built for size, without inlining.
-BUILD     = CGO_ENABLED=0 go build -trimpath -buildvcs=true -tags nomsgpack -gcflags=github.com/antlr4-go/...=-l -gcflags=google.golang.org/...=-l -gcflags=github.com/quic-go/...=-l -gcflags=go.opentelemetry.io/...=-l -gcflags=github.com/spf13/...=-l -gcflags=github.com/go-playground/...=-l -gcflags=github.com/goccy/...=-l -gcflags=go.mongodb.org/...=-l -gcflags=golang.org/x/text/...=-l -gcflags=github.com/pelletier/...=-l -gcflags=github.com/gabriel-vasile/...=-l -gcflags=go.yaml.in/...=-l -gcflags=github.com/nats-io/jwt/...=-l -gcflags=github.com/qlikgateway/gateway/qlik/sim=-l -gcflags=github.com/qlikgateway/gateway/console=-l -ldflags "-s -w -buildid="
+# `make` lists what there is. With TAGS=nomsgpack,external the program has no NATS server in it.
+TAGS      = nomsgpack
+BUILD     = CGO_ENABLED=0 go build -trimpath -buildvcs=true -tags $(TAGS) -ldflags "-s -w -buildid="
 PLATFORMS = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
 
 help: ## this list
@@ -38,7 +39,7 @@ release: $(PLATFORMS:%=release/%) ## dist/: the program for each platform, its p
 
 release/%:
 	GOOS=$(*D) GOARCH=$(*F) $(BUILD) -o dist/gateway-$(*D)-$(*F) ./cmd/gateway
-	GOOS=$(*D) GOARCH=$(*F) GOFLAGS=-tags=nomsgpack CGO_ENABLED=0 $$(go -C .ci/tools-deploy tool -n cyclonedx-gomod) app -json -noserial -output dist/gateway-$(*D)-$(*F).cdx.json -main cmd/gateway .
+	GOOS=$(*D) GOARCH=$(*F) GOFLAGS=-tags=$(TAGS) CGO_ENABLED=0 $$(go -C .ci/tools-deploy tool -n cyclonedx-gomod) app -json -noserial -output dist/gateway-$(*D)-$(*F).cdx.json -main cmd/gateway .
 
 clean: ## remove dist/
 	rm -rf dist

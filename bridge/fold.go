@@ -88,10 +88,7 @@ func (f *folded) unfold(into *Run) *Run {
 	return into
 }
 
-// run returns the task's run, to be read and changed until Touched is called. It is
-// called everywhere: inlined it would make the program larger.
-//
-//go:noinline
+// run returns the task's run, to be read and changed until Touched is called.
 func (t *task) run() *Run {
 	if t.full == nil {
 		t.full = t.folded.unfold(&Run{})

@@ -42,8 +42,6 @@ type pursuit struct {
 }
 
 // pursuit returns what the task knows of its call, to be read and changed.
-//
-//go:noinline
 func (t *task) pursuit() *pursuit {
 	if t.chase == nil {
 		t.chase = &pursuit{}

@@ -8,12 +8,24 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"sync"
 	"testing"
 )
 
 // build returns the program, made with the very command of the Dockerfile.
 func build(t *testing.T) string {
+	t.Helper()
+	return madeBy(t, built)
+}
+
+// buildExternal makes the program without a NATS server in it.
+func buildExternal(t *testing.T) string {
+	t.Helper()
+	return madeBy(t, builtExternal)
+}
+
+func madeBy(t *testing.T, built func() (string, error)) string {
 	t.Helper()
 	binary, err := built()
 	if err != nil {
@@ -23,7 +35,13 @@ func build(t *testing.T) string {
 }
 
 // built makes the program once for all tests, in the folder that TestMain removes.
-var built = sync.OnceValues(func() (string, error) {
+var (
+	built         = sync.OnceValues(func() (string, error) { return buildWith("nomsgpack") })
+	builtExternal = sync.OnceValues(func() (string, error) { return buildWith("nomsgpack,external") })
+)
+
+// buildWith makes the program as the Dockerfile does with the given TAGS.
+func buildWith(tags string) (string, error) {
 	text, err := os.ReadFile("../Dockerfile")
 	if err != nil {
 		return "", err
@@ -32,14 +50,14 @@ var built = sync.OnceValues(func() (string, error) {
 	if line == nil {
 		return "", fmt.Errorf("the Dockerfile does not build ./cmd/gateway")
 	}
-	binary := filepath.Join(buildFolder(), path.Base(string(line[2])))
+	binary := filepath.Join(buildFolder(), strings.ReplaceAll(tags, ",", "-"), path.Base(string(line[2])))
 	cmd := exec.Command("sh", "-c", fmt.Sprintf("go %s -o %q ./cmd/gateway", line[1], binary))
-	cmd.Dir, cmd.Env = "../..", append(os.Environ(), "CGO_ENABLED=0")
+	cmd.Dir, cmd.Env = "../..", append(os.Environ(), "CGO_ENABLED=0", "TAGS="+tags)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build the program: %w: %s", err, out)
 	}
 	return binary, nil
-})
+}
 
 // buildFolder is where this process's program is made.
 func buildFolder() string {
@@ -67,9 +85,9 @@ func TestProgramIsStatic(t *testing.T) {
 func TestEveryBuildIsTheSame(t *testing.T) {
 	t.Parallel()
 	for file, want := range map[string]string{
-		"../Dockerfile":  `go build -trimpath -buildvcs=true -tags nomsgpack -gcflags=github.com/antlr4-go/...=-l -gcflags=google.golang.org/...=-l -gcflags=github.com/quic-go/...=-l -gcflags=go.opentelemetry.io/...=-l -gcflags=github.com/spf13/...=-l -gcflags=github.com/go-playground/...=-l -gcflags=github.com/goccy/...=-l -gcflags=go.mongodb.org/...=-l -gcflags=golang.org/x/text/...=-l -gcflags=github.com/pelletier/...=-l -gcflags=github.com/gabriel-vasile/...=-l -gcflags=go.yaml.in/...=-l -gcflags=github.com/nats-io/jwt/...=-l -gcflags=github.com/qlikgateway/gateway/qlik/sim=-l -gcflags=github.com/qlikgateway/gateway/console=-l -ldflags "-s -w -buildid="`,
-		"../../Makefile": `go build -trimpath -buildvcs=true -tags nomsgpack -gcflags=github.com/antlr4-go/...=-l -gcflags=google.golang.org/...=-l -gcflags=github.com/quic-go/...=-l -gcflags=go.opentelemetry.io/...=-l -gcflags=github.com/spf13/...=-l -gcflags=github.com/go-playground/...=-l -gcflags=github.com/goccy/...=-l -gcflags=go.mongodb.org/...=-l -gcflags=golang.org/x/text/...=-l -gcflags=github.com/pelletier/...=-l -gcflags=github.com/gabriel-vasile/...=-l -gcflags=go.yaml.in/...=-l -gcflags=github.com/nats-io/jwt/...=-l -gcflags=github.com/qlikgateway/gateway/qlik/sim=-l -gcflags=github.com/qlikgateway/gateway/console=-l -ldflags "-s -w -buildid="`,
-		"../../.ko.yaml": "flags: [-trimpath, -buildvcs=true, -tags, nomsgpack, \"-gcflags=github.com/antlr4-go/...=-l\", \"-gcflags=google.golang.org/...=-l\", \"-gcflags=github.com/quic-go/...=-l\", \"-gcflags=go.opentelemetry.io/...=-l\", \"-gcflags=github.com/spf13/...=-l\", \"-gcflags=github.com/go-playground/...=-l\", \"-gcflags=github.com/goccy/...=-l\", \"-gcflags=go.mongodb.org/...=-l\", \"-gcflags=golang.org/x/text/...=-l\", \"-gcflags=github.com/pelletier/...=-l\", \"-gcflags=github.com/gabriel-vasile/...=-l\", \"-gcflags=go.yaml.in/...=-l\", \"-gcflags=github.com/nats-io/jwt/...=-l\", \"-gcflags=github.com/qlikgateway/gateway/qlik/sim=-l\", \"-gcflags=github.com/qlikgateway/gateway/console=-l\"]\n    ldflags: [-s -w -buildid=]",
+		"../Dockerfile":  `go build -trimpath -buildvcs=true -tags ${TAGS} -ldflags "-s -w -buildid="`,
+		"../../Makefile": `go build -trimpath -buildvcs=true -tags $(TAGS) -ldflags "-s -w -buildid="`,
+		"../../.ko.yaml": "flags: [-trimpath, -buildvcs=true, -tags, nomsgpack]\n    ldflags: [-s -w -buildid=]",
 	} {
 		text, err := os.ReadFile(file)
 		if err != nil {

@@ -37,8 +37,11 @@ func TestBinaryRunsAsTheChartSays(t *testing.T) {
 		for name, secret := range secrets {
 			withNATS[name] = secret
 		}
-		runPod(t, binary, "external", withNATS, "--set", "broker.external.url="+url, "--set", "broker.external.replicas=1",
-			"--set", "networkPolicy.egress.natsPorts={"+url[strings.LastIndex(url, ":")+1:]+"}")
+		without := buildExternal(t)
+		for _, program := range []string{binary, without} { // one after the other: they are one installation
+			runPod(t, program, "external", withNATS, "--set", "broker.external.url="+url, "--set", "broker.external.replicas=1",
+				"--set", "networkPolicy.egress.natsPorts={"+url[strings.LastIndex(url, ":")+1:]+"}")
+		}
 	})
 }
 

@@ -115,10 +115,7 @@ func (b *Broker) connect(ctx context.Context) (err error) {
 	if b.embedded, err = startEmbedded(ctx, b.cfg, b.log); err != nil {
 		return err
 	}
-	if b.conn, err = b.embedded.dial(coreUser, b.embedded.gate.core, b.log); err != nil {
-		return err
-	}
-	b.edge, err = b.embedded.dial(edgeUser, b.embedded.gate.edge, b.log)
+	b.conn, b.edge, err = b.embedded.connect(b.log)
 	return err
 }
 
@@ -130,7 +127,7 @@ func (b *Broker) journalBytes() int64 {
 	case b.embedded == nil:
 		return largestJournal
 	}
-	return min(largestJournal, b.embedded.server.JetStreamConfig().MaxStore/2)
+	return min(largestJournal, b.embedded.room()/2)
 }
 
 // JetStream returns the gateway's own way to streams and buckets.
@@ -163,7 +160,7 @@ func (b *Broker) ClientURL() string {
 	if b.embedded == nil || b.cfg.Listen == "" {
 		return ""
 	}
-	return b.embedded.server.ClientURL()
+	return b.embedded.url()
 }
 
 // Broken is closed when the embedded server's store met an error, such as a full
@@ -186,7 +183,7 @@ func (b *Broker) Ready() error {
 		return errors.New("broker: the store takes no more writes; is the disk full or read-only?")
 	default:
 	}
-	if b.embedded != nil && !b.embedded.server.JetStreamEnabled() {
+	if b.embedded != nil && !b.embedded.stores() {
 		return errors.New("broker: the embedded server has switched its store off; is the disk full or read-only?")
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), readyWithin)

@@ -11,16 +11,6 @@ import (
 // connectWithin bounds one attempt to reach an external server.
 const connectWithin = 5 * time.Second
 
-// dial connects to the embedded server as one of the gateway's own users.
-func (e *embedded) dial(user string, secret Secret, log zerolog.Logger) (*nats.Conn, error) {
-	options := append(connectionOptions(user, log), nats.InProcessServer(e.server), nats.UserInfo(user, string(secret)))
-	conn, err := nats.Connect("", options...)
-	if err != nil {
-		return nil, fmt.Errorf("connect to embedded NATS server: %w", err)
-	}
-	return conn, nil
-}
-
 // dialExternal connects to the configured server.
 func dialExternal(cfg Config, login Login, name string, log zerolog.Logger) (*nats.Conn, error) {
 	options := connectionOptions(name, log)

@@ -1,3 +1,5 @@
+//go:build !external
+
 package broker
 
 import (
@@ -12,6 +14,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
 	"github.com/rs/zerolog"
 )
 
@@ -29,6 +32,10 @@ const tlsTimeout = 5 * time.Second
 // startWithin bounds the start of the embedded server, in which it reads its
 // whole store.
 const startWithin = 2 * time.Minute
+
+// Embeds says whether this build has a NATS server in it. One with the tag `external`
+// has none, and is a fifth smaller.
+const Embeds = true
 
 // An embedded server and what it holds: the lock on its folder and the gate.
 type embedded struct {
@@ -149,6 +156,34 @@ func serverOptions(cfg Config) (*server.Options, error) {
 	}
 	return options, nil
 }
+
+// connect makes the gateway's own two connections.
+func (e *embedded) connect(log zerolog.Logger) (core, edge *nats.Conn, err error) {
+	if core, err = e.dial(coreUser, e.gate.core, log); err != nil {
+		return nil, nil, err
+	}
+	edge, err = e.dial(edgeUser, e.gate.edge, log)
+	return core, edge, err
+}
+
+// dial connects as one of the gateway's own users.
+func (e *embedded) dial(user string, secret Secret, log zerolog.Logger) (*nats.Conn, error) {
+	options := append(connectionOptions(user, log), nats.InProcessServer(e.server), nats.UserInfo(user, string(secret)))
+	conn, err := nats.Connect("", options...)
+	if err != nil {
+		return nil, fmt.Errorf("connect to embedded NATS server: %w", err)
+	}
+	return conn, nil
+}
+
+// room is how much the server's store may hold.
+func (e *embedded) room() int64 { return e.server.JetStreamConfig().MaxStore }
+
+// url is where others reach the server.
+func (e *embedded) url() string { return e.server.ClientURL() }
+
+// stores reports whether the server has its store switched on.
+func (e *embedded) stores() bool { return e.server.JetStreamEnabled() }
 
 // stop shuts the server down and frees its folder. It waits for both.
 func (e *embedded) stop() {
