@@ -99,6 +99,15 @@ func (d *Dispatcher) QlikTime(t time.Time) time.Time {
 	return d.cfg.Client.ServerTime(t)
 }
 
+// Renew has the tenant called with the API key or OAuth client of another
+// configuration from now on. A tenant that is held is asked again at its next probe.
+func (d *Dispatcher) Renew(cfg qlik.Config) error {
+	if err := d.worker.renew(cfg); err != nil {
+		return fmt.Errorf("renew credentials of tenant %s: %w", d.cfg.Tenant, err)
+	}
+	return nil
+}
+
 // Tenant returns the name of the dispatcher's tenant.
 func (d *Dispatcher) Tenant() string { return d.cfg.Tenant }
 

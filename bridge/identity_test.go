@@ -35,6 +35,53 @@ func TestTwoGatewaysUnderOneIdentityStartNothingTwice(t *testing.T) {
 	}
 }
 
+// TestAttemptIsOfTheUserWhoseKeyMadeIt: after another key was taken, calls are not put
+// down to the user of the one before, by whom a lost reload would be looked for in vain.
+func TestAttemptIsOfTheUserWhoseKeyMadeIt(t *testing.T) {
+	t.Parallel()
+	tenant := sim.New(sim.Config{Dialect: qlik.Cloud, ReloadTime: 10 * time.Millisecond})
+	other := tenant.AddUser(sim.User{Name: "other"})
+	r := newRigOn(t, tenant, reloadSales)
+	_, err := r.client.CreateSpaceAssignment(t.Context(), tenant.Space("Workshop"), qlik.SpaceAssignmentCreate{
+		Type: qlik.AssigneeUser, AssigneeID: other.ID, Roles: []string{"producer"},
+	})
+	r.must(err)
+	stop := r.dispatch()
+	r.send(`{}`)
+	r.until("run.succeeded")
+	r.must(r.dispatcher.Renew(qlik.Config{APIKey: other.APIKey}))
+	r.must(tenant.Inject(sim.Fault{Operation: "reloadApp", Drop: sim.DropAfter, Count: 1}))
+	r.send(`{}`)
+	r.until("run.succeeded")
+	stop()
+	tenure, err := r.ledger.TakeOver(t.Context(), "acme", "test")
+	r.must(err)
+	held, err := tenure.Load(t.Context(), time.Time{})
+	r.must(err)
+	reloads := tenant.State().Reloads
+	if len(held.Recent) != 2 || len(reloads) != 2 {
+		t.Fatalf("%d runs made %d reloads, want 2 and 2", len(held.Recent), len(reloads))
+	}
+	makers := map[string]string{}
+	for _, reload := range reloads {
+		shown, err := r.client.GetReload(t.Context(), reload.ID)
+		r.must(err)
+		makers[reload.ID] = shown.UserID
+	}
+	for _, run := range held.Recent {
+		step := run.Steps[0]
+		if by := step.Attempts[0].Identity; by != makers[step.Result.ReloadID] {
+			t.Errorf("the attempt says %s, the reload is of %s", by, makers[step.Result.ReloadID])
+		}
+	}
+	if makers[held.Recent[0].Steps[0].Result.ReloadID] == makers[held.Recent[1].Steps[0].Result.ReloadID] {
+		t.Error("the other key was not taken")
+	}
+	if err := r.dispatcher.Renew(qlik.Config{}); err == nil {
+		t.Error("no key at all is taken")
+	}
+}
+
 // eventually asks again until a thing holds.
 func (r *rig) eventually(holds func() bool) {
 	r.t.Helper()

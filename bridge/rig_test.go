@@ -38,6 +38,8 @@ type rig struct {
 	outcomes  chan event.Event
 	seen      []event.Event
 	sent      int
+
+	dispatcher *bridge.Dispatcher // that was started last
 }
 
 func newRig(t *testing.T, cfg sim.Config, definitions string) *rig {
@@ -135,6 +137,7 @@ func (r *rig) dispatch() (stop func()) {
 		Ledger:    r.ledger, Leases: leases, Desk: r.desk(), Revisions: r.revisions,
 		Limits: r.limits, Metrics: metrics, Log: zerolog.New(zerolog.NewTestWriter(r.t)).Level(zerolog.WarnLevel),
 	})
+	r.dispatcher = d
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- d.Run(ctx) }()

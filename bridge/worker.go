@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -31,15 +32,19 @@ type worker struct {
 	limits  Limits
 
 	identity atomic.Pointer[string] // our Qlik user, once known
+	renewing sync.Mutex             // held while credentials are exchanged, and while identity is noted
+	renewed  int                    // how often they were; guarded by renewing
 	bare     atomic.Bool            // the tenant refuses resource ids
 }
 
 // do carries out a command and reports what became of it.
-func (w *worker) do(ctx context.Context, command Command) Report {
-	report := Report{Command: command, Sent: true, Began: time.Now()}
+func (w *worker) do(ctx context.Context, command Command) (report Report) {
+	report = Report{Command: command, Sent: true, Began: time.Now()}
 	report.QlikTime = w.client.ServerTime(report.Began)
-	if id := w.identity.Load(); id != nil {
+	id := w.identity.Load()
+	if id != nil {
 		report.Identity = *id
+		defer w.unsure(id, &report)
 	}
 	var err error
 	idempotent := true
@@ -92,28 +97,6 @@ func (w *worker) while(ctx context.Context, f func(context.Context, *Report) err
 		return err
 	}
 	return w.through(ctx, f, report)
-}
-
-// meet learns Qlik's clock and which user we are there. No step is called before:
-// should the answer be lost, what the call made is known by them.
-func (w *worker) meet(ctx context.Context, report *Report) error {
-	if w.identity.Load() != nil {
-		return nil
-	}
-	id, err := w.client.Me(ctx)
-	if w.client.Dialect() != qlik.Cloud {
-		_, err = w.client.GetAppsPrivileges(ctx)
-	}
-	var failure *qlik.Error
-	if errors.As(err, &failure) && (failure.Reason() == qlik.ReasonForbidden || failure.Reason() == qlik.ReasonNotFound) {
-		err = nil // it does not say who we are, but it told its time
-	}
-	if err != nil {
-		return err
-	}
-	w.identity.Store(&id)
-	report.Identity = id
-	return nil
 }
 
 // fresh refuses a command that was decided too long ago, by the monotonic clock or

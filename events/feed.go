@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -41,7 +42,7 @@ func (r Reader) GoString() string { return r.Name }
 // FeedConfig is what a Feed tells, and whom.
 type FeedConfig struct {
 	Outcomes *Subscriptions // they know the stream of outcomes
-	Readers  []Reader
+	Readers  []Reader       // to begin with; see Feed.Admit
 	Log      zerolog.Logger
 }
 
@@ -54,17 +55,25 @@ type FeedConfig struct {
 // Last-Event-ID misses none.
 type Feed struct {
 	FeedConfig
-	room  chan struct{}
-	ended context.Context
-	end   context.CancelFunc
+	readers atomic.Pointer[[]Reader]
+	room    chan struct{}
+	ended   context.Context
+	end     context.CancelFunc
 }
 
 // NewFeed returns a feed. Close ends its streams.
 func NewFeed(cfg FeedConfig) *Feed {
 	f := &Feed{FeedConfig: cfg, room: make(chan struct{}, mostReaders)}
 	f.ended, f.end = context.WithCancel(context.Background())
+	f.Admit(cfg.Readers)
 	return f
 }
+
+// Admit lets these readers in from now on, and nobody else. Streams that are open go on.
+func (f *Feed) Admit(readers []Reader) { f.readers.Store(&readers) }
+
+// Open says whether there is anybody whom the feed would let in.
+func (f *Feed) Open() bool { return len(*f.readers.Load()) > 0 }
 
 // Close ends every stream, so that their server can shut down.
 func (f *Feed) Close() { f.end() }
@@ -116,7 +125,7 @@ func (f *Feed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (f *Feed) recognize(authorization string) (found Reader, known bool) {
 	token, given := strings.CutPrefix(authorization, "Bearer ")
 	sum := sha256.Sum256([]byte(token))
-	for _, reader := range f.Readers {
+	for _, reader := range *f.readers.Load() {
 		own := sha256.Sum256([]byte(reader.Secret))
 		if subtle.ConstantTimeCompare(sum[:], own[:]) == 1 && given && reader.Secret != "" {
 			found, known = reader, true

@@ -51,13 +51,22 @@ func newCredential(cfg Config, base *url.URL, client *http.Client) (credential, 
 	return nil, fmt.Errorf("tenant %s: %w: expected an API key or an OAuth client", base.Host, ErrInvalid)
 }
 
-// An apiKey is a credential that never changes. It is a function so that no
+// An apiKey is a credential that stays what it is. It is a function so that no
 // printing of a struct can show it.
 type apiKey func() string
 
 func (k apiKey) token(context.Context) (string, error) { return k(), nil }
-func (k apiKey) renew(string) bool                     { return false }
+func (k apiKey) renew(refused string) bool             { return k() != refused } // it was exchanged meanwhile
 func (k apiKey) redact(text string) string             { return hide(text, k()) }
+
+// A succession is a credential that took another's place. Calls that began with that
+// one may still fail, and must not show it.
+type succession struct {
+	credential
+	before credential
+}
+
+func (s succession) redact(text string) string { return s.before.redact(s.credential.redact(text)) }
 
 // tokens are access tokens got with client credentials, one at a time, each
 // used until shortly before it expires. golang.org/x/oauth2 does not fit: it

@@ -171,6 +171,50 @@ func TestRevokedTokenIsReplacedOnce(t *testing.T) {
 	}
 }
 
+// TestRenewedClientProvesItselfAnew: a call that was refused while the key was exchanged
+// is sent once more with the new one, and neither key is ever shown.
+func TestRenewedClientProvesItselfAnew(t *testing.T) {
+	t.Parallel()
+	const next = "n3xt-n3xt-n3xt-n3xt"
+	var c *qlik.Client
+	exchange := false
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.Header.Get("Authorization") == "Bearer "+next:
+			reply(200, `{"id":"me"}`)(w, r)
+		case exchange:
+			if err := c.Renew(qlik.Config{APIKey: next}); err != nil {
+				t.Error(err)
+			}
+			fallthrough
+		default:
+			reply(401, `{"errors":[{"code":"`+secret+`","title":"`+next+`"}]}`)(w, r)
+		}
+	})
+	var err error
+	if c, err = qlik.New(qlik.Config{URL: s.URL, Dialect: qlik.Cloud, APIKey: secret}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Me(t.Context()); failed(t, err).Status != 401 || strings.Contains(err.Error(), secret) {
+		t.Errorf("the first key: %v", err)
+	}
+	if err := c.Renew(qlik.Config{}); err == nil {
+		t.Error("no key at all is taken")
+	}
+	exchange = true
+	if _, err := c.Me(t.Context()); err != nil {
+		t.Errorf("the key was exchanged during the call: %v", err)
+	}
+	if err := c.Renew(qlik.Config{APIKey: "a third key"}); err != nil {
+		t.Fatal(err)
+	}
+	exchange = false
+	_, err = c.Me(t.Context())
+	if e := failed(t, err); e.Status != 401 || strings.Contains(fmt.Sprintf("%+v %v", *e, c), next) {
+		t.Errorf("a key of before is shown: %+v", *e)
+	}
+}
+
 func TestApiKeyIsNotTriedTwice(t *testing.T) {
 	t.Parallel()
 	s := serve(t, reply(401, `{"errors":[{"code":"HTTP-401","title":"Unauthorized"}]}`))

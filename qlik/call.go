@@ -71,7 +71,7 @@ func (c *Client) send(ctx context.Context, k call) (*http.Response, error) {
 			return resp, nil
 		}
 		failure := c.failure(k.op, resp)
-		if again && resp.StatusCode == http.StatusUnauthorized && c.credential.renew(token) && rewind(body) {
+		if again && resp.StatusCode == http.StatusUnauthorized && c.credential().renew(token) && rewind(body) {
 			continue
 		}
 		cancel()
@@ -81,7 +81,7 @@ func (c *Client) send(ctx context.Context, k call) (*http.Response, error) {
 
 // attempt proves who calls and sends one request. It gives the token it used.
 func (c *Client) attempt(req *http.Request, op string) (*http.Response, string, error) {
-	token, err := c.credential.token(req.Context())
+	token, err := c.credential().token(req.Context())
 	if err == nil {
 		err = req.Context().Err()
 	}
@@ -106,17 +106,17 @@ func (c *Client) untold(op string, err error, sent bool) error {
 	if errors.As(err, &known) { // from the token endpoint
 		told := *known
 		told.Op = op
-		told.Title, told.Detail = c.credential.redact(told.Title), c.credential.redact(told.Detail)
+		told.Title, told.Detail = c.credential().redact(told.Title), c.credential().redact(told.Detail)
 		return &told
 	}
-	return &Error{Op: op, Sent: sent, Err: redacted{err, c.credential.redact(err.Error())}}
+	return &Error{Op: op, Sent: sent, Err: redacted{err, c.credential().redact(err.Error())}}
 }
 
 // failure decodes an answer that is not a success, and closes it.
 func (c *Client) failure(op string, resp *http.Response) *Error {
 	defer func() { _ = resp.Body.Close() }()
 	e := decodeError(op, resp)
-	e.Title, e.Detail, e.Code = c.credential.redact(e.Title), c.credential.redact(e.Detail), c.credential.redact(e.Code)
+	e.Title, e.Detail, e.Code = c.credential().redact(e.Title), c.credential().redact(e.Detail), c.credential().redact(e.Code)
 	return e
 }
 

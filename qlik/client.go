@@ -65,7 +65,7 @@ type Client struct {
 	dialect    Dialect
 	base       *url.URL // ends in /api/v1
 	http       *http.Client
-	credential credential
+	proof      atomic.Pointer[credential] // see Renew
 	operations map[string]Operation
 
 	timeout, slowTimeout time.Duration
@@ -109,11 +109,33 @@ func New(cfg Config) (*Client, error) {
 	for _, op := range append(Operations(), beyond()...) {
 		c.operations[op.ID] = op
 	}
-	if c.credential, err = newCredential(cfg, base, c.http); err != nil {
+	proof, err := newCredential(cfg, base, c.http)
+	if err != nil {
 		return nil, err
 	}
+	c.proof.Store(&proof)
 	return c, nil
 }
+
+// Renew has the client prove itself by the API key or OAuth client of another Config
+// from now on; nothing else of it counts. Calls under way end as they began. It fails,
+// and changes nothing, where New would.
+func (c *Client) Renew(cfg Config) error {
+	next, err := newCredential(cfg, c.base, c.http)
+	if err != nil {
+		return err
+	}
+	before := c.credential()
+	if known, ok := before.(succession); ok {
+		before = known.credential
+	}
+	next = succession{credential: next, before: before}
+	c.proof.Store(&next)
+	return nil
+}
+
+// credential is what proves the client now.
+func (c *Client) credential() credential { return *c.proof.Load() }
 
 // String names the client by its tenant.
 func (c *Client) String() string { return "qlik.Client(" + c.base.Host + ")" }

@@ -4,6 +4,8 @@ import (
 	"crypto/tls"
 	"fmt"
 	"sync/atomic"
+
+	"github.com/qlikgateway/gateway/events/broker"
 )
 
 // A certificate is the one that senders are shown. It can be exchanged while
@@ -43,4 +45,14 @@ func (r *reader) tls() tlsFiles {
 		r.report(err.Error(), "http", "tls")
 	}
 	return files
+}
+
+// entrance notes the files that the embedded NATS server shows and asks by, so that they
+// are seen to change. For an external server they are read whenever a connection is made.
+func (r *reader) entrance(files broker.TLS) {
+	for _, file := range []string{files.CA, files.Cert, files.Key} {
+		if file != "" {
+			r.files = append(r.files, file)
+		}
+	}
 }

@@ -156,7 +156,8 @@ const manualHead = `<!-- Generated from schemas/config.schema.json and docs/conf
 # Configuration
 
 One YAML file. ` + "`gateway check --config FILE`" + ` says everything that is wrong with it at once, each with its line; unknown keys are refused. A changed file is
-taken over while the gateway runs; a change of listeners, their tokens and readers, the broker, tenants, or limits of apps needs a restart, and the log says so. [config.example.yaml](config.example.yaml) has every key.
+taken over while the gateway runs; secrets and certificates in files too, but for the
+console's tokens. Any other change of listeners, the broker, tenants, or limits of apps needs a restart, and the log says so. [config.example.yaml](config.example.yaml) has every key.
 Editors that know JSON Schema complete keys with [config.schema.json](../schemas/config.schema.json).
 
 | word | what is written |

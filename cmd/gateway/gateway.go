@@ -83,13 +83,13 @@ func (g *gateway) assemble(ctx context.Context, b *broker.Broker) (*session, err
 		Desk: desk, Journal: kept.journal, Publisher: kept.publisher, Dead: kept.dead, Ledger: kept.ledger, Leases: kept.leases, Metrics: metrics, Trace: g.trace,
 		Revisions: revisions, Log: g.log, Drain: stopCalls,
 	}
+	clients := map[string]*qlik.Client{}
 	for _, name := range sorted(g.cfg.Tenants) {
-		dispatcher, err := g.dispatcher(name, shared)
-		if err != nil {
-			return nil, err
+		if clients[name], err = qlik.New(g.cfg.Tenants[name].Qlik); err != nil {
+			return nil, fmt.Errorf("tenant %s: %w", name, err)
 		}
 		if !g.idle {
-			p.dispatchers = append(p.dispatchers, dispatcher)
+			p.dispatchers = append(p.dispatchers, g.dispatcher(name, clients[name], shared))
 		}
 	}
 	if p.tellers, err = g.openTellers(ctx, b, shared, registry); err != nil {
@@ -107,7 +107,7 @@ func (g *gateway) assemble(ctx context.Context, b *broker.Broker) (*session, err
 	}
 	p.operators = console.New(console.Config{
 		Ledger: kept.ledger, Journal: kept.journal, Desk: desk, Publisher: kept.publisher, Stream: b.JetStream(), Out: b.Names().Out, Setup: p.setup.Load, Holder: holderOf(kept.leases),
-		ReloadLog: reloadLogOf(g.cfg.Tenants),
+		ReloadLog: reloadLogOf(clients),
 		Tokens:    g.cfg.Tokens, Metrics: registry, Told: p.tellers.shared.States, Ready: p.ready, Version: currentBuild().Version, Backup: backup, Dial: g.dial, Log: g.log,
 		Replayer: bridge.Replayer{Journal: kept.journal, Dead: kept.dead, Ledger: kept.ledger, Revisions: revisions},
 	})
@@ -138,15 +138,11 @@ func (g *gateway) openCaller(p *session, b *broker.Broker, registry prometheus.R
 }
 
 // dispatcher makes the dispatcher of one tenant.
-func (g *gateway) dispatcher(name string, shared bridge.Config) (*bridge.Dispatcher, error) {
+func (g *gateway) dispatcher(name string, client *qlik.Client, shared bridge.Config) *bridge.Dispatcher {
 	tenant := g.cfg.Tenants[name]
-	client, err := qlik.New(tenant.Qlik)
-	if err != nil {
-		return nil, fmt.Errorf("tenant %s: %w", name, err)
-	}
 	shared.Tenant, shared.URL, shared.Client, shared.Breaker = name, tenant.Qlik.URL, client, tenant.Breaker
 	shared.Limits = g.cfg.limits(name, g.limits)
-	return bridge.NewDispatcher(shared), nil
+	return bridge.NewDispatcher(shared)
 }
 
 // limits returns what the scheduler of a tenant keeps to.

@@ -78,16 +78,12 @@ func (s *session) show(c *config, revision uint64) {
 	s.setup.Store(setup)
 }
 
-// reloadLogOf reads logs of reloads from the tenants as they are configured.
-func reloadLogOf(tenants map[string]tenantConfig) func(ctx context.Context, tenant, app, reload string) (io.ReadCloser, error) {
+// reloadLogOf reads logs of reloads from the tenants that are configured.
+func reloadLogOf(clients map[string]*qlik.Client) func(ctx context.Context, tenant, app, reload string) (io.ReadCloser, error) {
 	return func(ctx context.Context, tenant, app, reload string) (io.ReadCloser, error) {
-		known, configured := tenants[tenant]
+		client, configured := clients[tenant]
 		if !configured {
 			return nil, fmt.Errorf("tenant %s is not configured any more", tenant)
-		}
-		client, err := qlik.New(known.Qlik)
-		if err != nil {
-			return nil, err
 		}
 		return client.GetAppReloadLog(ctx, app, reload)
 	}

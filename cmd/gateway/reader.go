@@ -243,6 +243,7 @@ func (r *reader) broker() broker.Config {
 	}
 	if c.URL == "" {
 		r.onlyExternal()
+		r.entrance(c.TLS)
 	}
 	for i, user := range w.Users {
 		var password string

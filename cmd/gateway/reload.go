@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"fmt"
+	"maps"
 	"os"
 	"os/signal"
 	"reflect"
@@ -12,6 +13,10 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/qlikgateway/gateway/console"
+	"github.com/qlikgateway/gateway/events/broker"
+	"github.com/qlikgateway/gateway/qlik"
 )
 
 // lookEvery is how often the files are looked at. They are compared by what is in
@@ -98,6 +103,9 @@ func (g *gateway) reload(ctx context.Context, s *session) error {
 			return err
 		}
 	}
+	if err := usable(next.Tenants); err != nil {
+		return err
+	}
 	subscribers, err := s.tellers.make(next.Subscriptions)
 	if err != nil {
 		return err
@@ -109,8 +117,18 @@ func (g *gateway) reload(ctx context.Context, s *session) error {
 	if err := s.tellers.begin(ctx, next.Subscriptions); err != nil {
 		return err
 	}
+	if err := s.broker.Renew(next.Broker); err != nil {
+		return err
+	}
 	if pair != nil {
 		g.certificate.current.Store(pair)
+	}
+	if err := s.renew(g.cfg.Tenants, next.Tenants); err != nil {
+		return err
+	}
+	s.feed.Admit(next.Readers)
+	if !reflect.DeepEqual(g.cfg.Tokens, next.Tokens) {
+		g.log.Warn().Str("hop", "reload").Msg("the console knows its tokens' new secrets after a restart, and the old ones until then")
 	}
 	s.ingress.Set(liveOf(next, revision.Number))
 	s.tellers.replace(subscribers)
@@ -121,6 +139,64 @@ func (g *gateway) reload(ctx context.Context, s *session) error {
 	return nil
 }
 
+// usable says why a tenant cannot be called with the secrets of a configuration.
+func usable(tenants map[string]tenantConfig) error {
+	for _, name := range sorted(tenants) {
+		if _, err := qlik.New(tenants[name].Qlik); err != nil {
+			return fmt.Errorf("tenant %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// renew has tenants called with the secrets that they have now.
+func (s *session) renew(old, next map[string]tenantConfig) error {
+	for _, dispatcher := range s.dispatchers {
+		tenant := dispatcher.Tenant()
+		if reflect.DeepEqual(old[tenant].Qlik, next[tenant].Qlik) {
+			continue
+		}
+		if err := dispatcher.Renew(next[tenant].Qlik); err != nil {
+			return err
+		}
+		s.log.Info().Str("hop", "reload").Str("tenant", tenant).Msg("the tenant is called with other credentials from now on")
+	}
+	return nil
+}
+
+// withoutSecrets returns tenants with nothing of their secrets but whether there is one:
+// another secret of the same kind is taken while the gateway runs.
+func withoutSecrets(tenants map[string]tenantConfig) map[string]tenantConfig {
+	bare := maps.Clone(tenants)
+	for name, tenant := range bare {
+		for _, secret := range []*string{&tenant.Qlik.APIKey, &tenant.Qlik.OAuth.ClientSecret} {
+			if *secret != "" {
+				*secret = hidden
+			}
+		}
+		bare[name] = tenant
+	}
+	return bare
+}
+
+// lockedUsers returns a broker's configuration without the secrets of its users.
+func lockedUsers(b broker.Config) broker.Config {
+	b.Users = slices.Clone(b.Users)
+	for i := range b.Users {
+		b.Users[i].Secret = ""
+	}
+	return b
+}
+
+// lockedTokens returns tokens without their secrets.
+func lockedTokens(tokens []console.Token) []console.Token {
+	tokens = slices.Clone(tokens)
+	for i := range tokens {
+		tokens[i].Secret = ""
+	}
+	return tokens
+}
+
 // fixedChanges names what differs and cannot be changed while the gateway runs.
 func fixedChanges(old, next *config) []string {
 	var fixed []string
@@ -128,12 +204,11 @@ func fixedChanges(old, next *config) []string {
 		"http.addr":            old.HTTPAddr == next.HTTPAddr,
 		"http.trusted_proxies": reflect.DeepEqual(old.Proxies, next.Proxies),
 		"http.tls":             (old.TLS == tlsFiles{}) == (next.TLS == tlsFiles{}),
-		"http.readers":         reflect.DeepEqual(old.Readers, next.Readers),
-		"console.tokens":       reflect.DeepEqual(old.Tokens, next.Tokens),
+		"console.tokens":       reflect.DeepEqual(lockedTokens(old.Tokens), lockedTokens(next.Tokens)),
 		"console.addr":         old.ConsoleAddr == next.ConsoleAddr,
-		"broker":               reflect.DeepEqual(old.Broker, next.Broker),
+		"broker":               reflect.DeepEqual(lockedUsers(old.Broker), lockedUsers(next.Broker)),
 		"apps.*.min_interval or apps.*.daily_budget": reflect.DeepEqual(old.AppLimits, next.AppLimits),
-		"tenants": reflect.DeepEqual(old.Tenants, next.Tenants),
+		"tenants": reflect.DeepEqual(withoutSecrets(old.Tenants), withoutSecrets(next.Tenants)),
 	} {
 		if !same {
 			fixed = append(fixed, name)

@@ -120,7 +120,7 @@ func (t *tellers) replace(subscribers []*events.Subscriber) {
 // withFeed serves outcomes beside what senders reach.
 func withFeed(senders http.Handler, feed *events.Feed) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/v1/events" && len(feed.Readers) > 0 {
+		if r.URL.Path == "/v1/events" && feed.Open() {
 			feed.ServeHTTP(w, r)
 			return
 		}

@@ -60,7 +60,7 @@ func Open(ctx context.Context, cfg Config, log zerolog.Logger) (*Broker, error) 
 			return nil, err
 		}
 	}
-	if cfg.exposed() {
+	if cfg.exposed() && cfg.TLS.Cert == "" {
 		log.Warn().Str("listen", cfg.Listen).Msg("broker.listen is open to other machines without encryption: passwords cross the network readable")
 	}
 	if cfg.Sync == SyncInterval {
@@ -117,6 +117,18 @@ func (b *Broker) connect(ctx context.Context) (err error) {
 	}
 	b.conn, b.edge, err = b.embedded.connect(b.log)
 	return err
+}
+
+// Renew lets users of the embedded server in by the secrets of another configuration
+// from now on, and shows clients the certificate that is in its files by now. Who is
+// connected stays so, and nothing else of the configuration counts. With an external
+// server there is nothing to do: its files are read whenever a connection is made. It
+// fails, and changes nothing, where the certificate cannot be used.
+func (b *Broker) Renew(cfg Config) error {
+	if b.embedded == nil {
+		return nil
+	}
+	return b.embedded.renew(cfg)
 }
 
 // journalBytes is the size of a new journal.

@@ -11,6 +11,7 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -43,6 +44,8 @@ type embedded struct {
 	gate   *gate
 	lock   *dirLock
 	broken chan struct{} // closed when the store can be written no more
+
+	secured atomic.Pointer[tls.Config] // what clients are shown; nil = no TLS
 }
 
 // startEmbedded locks the data folder and runs a server on it.
@@ -66,6 +69,11 @@ func (e *embedded) start(ctx context.Context, cfg Config, log zerolog.Logger) er
 	options, err := serverOptions(cfg)
 	if err != nil {
 		return err
+	}
+	if secured := options.TLSConfig; secured != nil {
+		e.secured.Store(secured)
+		options.TLSConfig = secured.Clone()
+		options.TLSConfig.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return e.secured.Load(), nil }
 	}
 	entrance, fatal := &lateGate{}, make(chan string, 1)
 	options.CustomClientAuthentication = entrance
@@ -134,11 +142,9 @@ func serverOptions(cfg Config) (*server.Options, error) {
 		return options, nil
 	}
 	if cfg.TLS.Cert != "" {
-		secured, err := server.GenTLSConfig(&server.TLSConfigOpts{
-			CertFile: cfg.TLS.Cert, KeyFile: cfg.TLS.Key, CaFile: cfg.TLS.CA, Verify: cfg.TLS.CA != "", MinVersion: tls.VersionTLS12,
-		})
+		secured, err := cfg.TLS.shown()
 		if err != nil {
-			return nil, fmt.Errorf("read broker.tls: %w", err)
+			return nil, err
 		}
 		options.TLSConfig, options.TLS, options.TLSTimeout = secured, true, tlsTimeout.Seconds()
 	}
@@ -184,6 +190,30 @@ func (e *embedded) url() string { return e.server.ClientURL() }
 
 // stores reports whether the server has its store switched on.
 func (e *embedded) stores() bool { return e.server.JetStreamEnabled() }
+
+// shown reads what the server shows clients, and asks of them.
+func (t TLS) shown() (*tls.Config, error) {
+	secured, err := server.GenTLSConfig(&server.TLSConfigOpts{
+		CertFile: t.Cert, KeyFile: t.Key, CaFile: t.CA, Verify: t.CA != "", MinVersion: tls.VersionTLS12,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read broker.tls: %w", err)
+	}
+	return secured, nil
+}
+
+// renew is Broker.Renew.
+func (e *embedded) renew(cfg Config) error {
+	if e.secured.Load() != nil {
+		secured, err := cfg.TLS.shown()
+		if err != nil {
+			return err
+		}
+		e.secured.Store(secured)
+	}
+	e.gate.admit(cfg.Users)
+	return nil
+}
 
 // stop shuts the server down and frees its folder. It waits for both.
 func (e *embedded) stop() {

@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
@@ -124,6 +125,63 @@ func TestEmbeddedServerIsReachedOverTLS(t *testing.T) {
 				conn.Close()
 			}
 		}
+	}
+}
+
+// TestEntranceIsRenewedWhileItIsOpen: another certificate, and another password, count
+// from the next connection on; who is connected stays.
+func TestEntranceIsRenewedWhileItIsOpen(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	cert, key := selfSigned(t, folder, "server")
+	cfg := broker.Config{
+		DataDir: t.TempDir(), Listen: "127.0.0.1:0", TLS: broker.TLS{Cert: cert, Key: key},
+		Users: []broker.User{{Name: "etl", Secret: etlSecret, Publish: []string{"etl.>"}}},
+	}
+	b := open(t, cfg)
+	enter := func(password string) (*nats.Conn, error) {
+		return nats.Connect(b.ClientURL(), nats.UserInfo("etl", password), nats.RootCAs(cert))
+	}
+	before, err := enter(etlSecret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer before.Close()
+	selfSigned(t, folder, "server") // in the same files
+	if conn, err := enter(etlSecret); err == nil {
+		conn.Close()
+		t.Error("the new certificate is shown before it was taken")
+	}
+	next := cfg
+	next.Users = []broker.User{{Name: "etl", Secret: "another", Publish: []string{"etl.>"}}}
+	if err := b.Renew(next); err != nil {
+		t.Fatal(err)
+	}
+	after, err := enter("another")
+	if err != nil {
+		t.Fatalf("the new password over the new certificate: %v", err)
+	}
+	defer after.Close()
+	if conn, err := enter(etlSecret); err == nil {
+		conn.Close()
+		t.Error("the old password still lets in")
+	}
+	if err := before.Flush(); err != nil {
+		t.Errorf("who was connected: %v", err)
+	}
+	if err := os.WriteFile(cert, []byte("no certificate"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Renew(cfg); err == nil || !strings.Contains(err.Error(), "broker.tls") {
+		t.Errorf("a certificate that cannot be read: %v", err)
+	}
+	if err := after.Flush(); err != nil {
+		t.Error(err)
+	}
+	if known, err := nats.Connect(b.ClientURL(), nats.UserInfo("etl", "another"), nats.Secure(&tls.Config{InsecureSkipVerify: true})); err != nil { //nolint:gosec // its file is gone
+		t.Errorf("after a renewal that failed: %v", err)
+	} else {
+		known.Close()
 	}
 }
 

@@ -22,10 +22,11 @@ func startEmbedded(context.Context, Config, zerolog.Logger) (*embedded, error) {
 func (e *embedded) connect(zerolog.Logger) (core, edge *nats.Conn, err error) {
 	return nil, nil, ErrNotEmbedded
 }
-func (e *embedded) room() int64  { return 0 }
-func (e *embedded) url() string  { return "" }
-func (e *embedded) stores() bool { return false }
-func (e *embedded) stop()        {}
+func (e *embedded) room() int64        { return 0 }
+func (e *embedded) url() string        { return "" }
+func (e *embedded) stores() bool       { return false }
+func (e *embedded) renew(Config) error { return ErrNotEmbedded }
+func (e *embedded) stop()              {}
 
 // checkUsers has nothing to check: users are the embedded server's.
 func (c Config) checkUsers() []error { return nil }

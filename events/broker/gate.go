@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
+	"sync"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nkeys"
@@ -23,9 +24,12 @@ const (
 // carry secrets made at start; people's come from the configuration. Secrets
 // are kept as digests.
 type gate struct {
+	names      Names
+	account    *server.Account // of people's users
+	core, edge Secret
+
+	mu      sync.RWMutex // guards entries
 	entries map[string]entry
-	core    Secret
-	edge    Secret
 }
 
 type entry struct {
@@ -37,21 +41,36 @@ type entry struct {
 // newGate makes the gate of an embedded server whose accounts are core, which
 // owns the streams, and edge, where people are.
 func newGate(cfg Config, core, edge *server.Account) *gate {
-	g := &gate{entries: map[string]entry{}, core: Secret(rand.Text()), edge: Secret(rand.Text())}
+	g := &gate{names: NamesFor(cfg.Prefix), account: edge, entries: map[string]entry{}, core: Secret(rand.Text()), edge: Secret(rand.Text())}
 	g.add(g.core, &server.User{Username: coreUser, Account: core})
 	g.add(g.edge, &server.User{Username: edgeUser, Account: edge, Permissions: &server.Permissions{
 		Publish: &server.SubjectPermission{Allow: []string{"_INBOX.>"}},
 	}})
-	names := NamesFor(cfg.Prefix)
-	for _, user := range cfg.Users {
-		known := &server.User{Username: user.Name, Account: edge, Permissions: personal(user, names)}
+	g.admit(cfg.Users)
+	return g
+}
+
+// admit lets people in by what their users have to know now. Whom it does not name
+// stays as it was.
+func (g *gate) admit(users []User) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, user := range users {
+		known := &server.User{Username: user.Name, Account: g.account, Permissions: personal(user, g.names)}
 		if user.NKey != "" {
 			g.entries[user.NKey] = entry{nkey: user.NKey, user: known}
 			continue
 		}
 		g.add(user.Secret, known)
 	}
-	return g
+}
+
+// entry returns what is known of a user, by name or public key.
+func (g *gate) entry(name string) (entry, bool) {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	known, ok := g.entries[name]
+	return known, ok
 }
 
 func (g *gate) add(secret Secret, user *server.User) {
@@ -84,7 +103,7 @@ func (g *gate) Check(client server.ClientAuthentication) bool {
 	if options.Nkey != "" {
 		return g.checkKey(client, options)
 	}
-	known, ok := g.entries[options.Username]
+	known, ok := g.entry(options.Username)
 	digest := sha256.Sum256([]byte(options.Password))
 	same := subtle.ConstantTimeCompare(digest[:], known.digest[:]) == 1
 	if !ok || !same || known.nkey != "" {
@@ -96,7 +115,7 @@ func (g *gate) Check(client server.ClientAuthentication) bool {
 
 // checkKey admits a client that signed the server's nonce with its nkey.
 func (g *gate) checkKey(client server.ClientAuthentication, options *server.ClientOpts) bool {
-	known, ok := g.entries[options.Nkey]
+	known, ok := g.entry(options.Nkey)
 	if !ok || known.nkey == "" || options.Username != "" {
 		return false
 	}
