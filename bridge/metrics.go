@@ -62,6 +62,7 @@ func NewMetrics(registry prometheus.Registerer) (*Metrics, error) {
 // as 1 has not increased to an alert.
 func (m *Metrics) begin(tenant string) {
 	m.stands(tenant, false, BreakerStatus{})
+	m.expect(tenant, rules.DirectRule)
 	for _, reason := range events.Reasons() {
 		m.dead.WithLabelValues(tenant, string(reason)).Add(0)
 	}
@@ -73,10 +74,21 @@ func (m *Metrics) begin(tenant string) {
 	}
 }
 
-func (m *Metrics) admitted(tenant, rule string, opened bool) {
+// Expect shows the ends of runs of every rule as they are before there was one: a run
+// may fail before its beginning was ever looked at.
+func (m *Metrics) Expect(set *rules.Set) {
+	for _, rule := range set.Listeners() {
+		m.expect(rule.Tenant, rule.Rule)
+	}
+}
+
+func (m *Metrics) expect(tenant, rule string) {
 	for _, state := range []RunState{RunSucceeded, RunFailed, RunCanceled, RunExpired} {
 		m.runs.WithLabelValues(tenant, rule, string(state)).Add(0)
 	}
+}
+
+func (m *Metrics) admitted(tenant, rule string, opened bool) {
 	result := "joined"
 	if opened {
 		result = "opened"

@@ -139,6 +139,7 @@ func (in *Ingress) Set(live Live) {
 	if live.Rate != in.crowd.Load().each {
 		in.crowd.Store(newCrowd(live.Rate))
 	}
+	in.metrics.begin(live.Rules)
 	in.live.Store(&live)
 	select {
 	case in.changed <- struct{}{}:

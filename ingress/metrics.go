@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/qlikgateway/gateway/bridge/rules"
 )
 
 // noSource labels what was not sent to a configured source; no source can have
@@ -50,6 +52,14 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		}
 	}
 	return m, nil
+}
+
+// begin shows what no rule could judge as it is before there was anything: what first
+// shows as 1 has not increased to an alert.
+func (m *metrics) begin(set *rules.Set) {
+	for _, judge := range set.Listeners() {
+		m.missing.WithLabelValues(judge.Source, judge.Rule).Add(0)
+	}
 }
 
 // done counts one delivery.

@@ -42,6 +42,24 @@ type Routing struct {
 	Errors  []Note // the rule's `when` failed, gave no bool, or was too much work
 }
 
+// A Listener is a rule that judges the events of a source.
+type Listener struct {
+	Source string
+	Tenant string
+	Rule   string
+}
+
+// Listeners returns every rule with each of the sources that it judges events of.
+func (s *Set) Listeners() []Listener {
+	var all []Listener
+	for source, judges := range s.bySource {
+		for _, rule := range judges {
+			all = append(all, Listener{Source: source, Tenant: rule.tenant, Rule: rule.name})
+		}
+	}
+	return all
+}
+
 // Route finds the rules that the event matches. It is pure.
 func (s *Set) Route(ev Event) Routing {
 	var routing Routing

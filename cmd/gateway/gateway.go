@@ -55,7 +55,8 @@ type addresses struct {
 // is served.
 func (g *gateway) assemble(ctx context.Context, b *broker.Broker) (*session, error) {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	p := &session{broker: b, log: g.log}
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), readinessOf(p), fillOf(b))
 	metrics, err := bridge.NewMetrics(registry)
 	if err != nil {
 		return nil, err
@@ -72,7 +73,7 @@ func (g *gateway) assemble(ctx context.Context, b *broker.Broker) (*session, err
 	if err != nil {
 		return nil, err
 	}
-	p := &session{broker: b, log: g.log, revisions: revisions}
+	p.revisions, p.metrics = revisions, metrics
 	p.reload = func(ctx context.Context) error { return g.follow(ctx, p) }
 	desk := bridge.NewDesk(b.Conn(), b.Names().Queue+".orders")
 	door := ingress.Config{Append: kept.journal.Append, Bury: burial(kept.dead), Push: g.pushTo(desk), Runs: runsOf(kept.ledger, kept.journal, func() *bridge.Index { return p.operators.Index() }), Trace: g.trace, Proxies: g.cfg.Proxies, Registerer: registry, Log: g.log}

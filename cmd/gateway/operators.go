@@ -64,8 +64,9 @@ func shownSource(source ingress.Source) console.Source {
 	return shown
 }
 
-// show has the console show a configuration that is in force now.
+// show has the console and the metrics show a configuration that is in force now.
 func (s *session) show(c *config, revision uint64) {
+	s.metrics.Expect(c.Rules)
 	setup := &console.Setup{Revision: revision, Sources: c.Shown, Rules: c.Definitions, Set: c.Rules, Apps: c.Apps}
 	for _, name := range sorted(c.Tenants) {
 		tenant := c.Tenants[name].Qlik

@@ -39,6 +39,7 @@ type session struct {
 	operators   *console.Console
 	setup       atomic.Pointer[console.Setup] // the configuration in force, to show
 	revisions   *bridge.Revisions
+	metrics     *bridge.Metrics
 	log         zerolog.Logger
 	stopping    atomic.Bool
 	reload      func(ctx context.Context) error // until ctx ends, keeps to the configuration file

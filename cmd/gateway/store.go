@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"math"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/qlikgateway/gateway/bridge"
 	"github.com/qlikgateway/gateway/events"
@@ -37,4 +40,29 @@ func openStore(ctx context.Context, b *broker.Broker) (*store, error) {
 		dead:      events.NewDeadLetters(js, names.Dead, names.DeadSubject),
 		publisher: events.NewPublisher(js, events.PublisherConfig{Subject: names.OutSubject, CallbackSubject: names.CallbackSubject, Binary: b.Binary()}),
 	}, nil
+}
+
+// readinessOf tells Prometheus whether events can be taken now.
+func readinessOf(s *session) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "qlik_gateway_ready_ratio", Help: "1 while events can be stored, as /readyz says.",
+	}, func() float64 {
+		if s.ready(context.Background()) != nil {
+			return 0
+		}
+		return 1
+	})
+}
+
+// fillOf tells Prometheus how full the journal is: at 1 senders are told to come again.
+func fillOf(b *broker.Broker) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "qlik_gateway_journal_used_ratio", Help: "How full the journal is, from 0 to 1; none while the broker does not say.",
+	}, func() float64 {
+		used, err := b.JournalUsed()
+		if err != nil {
+			return math.NaN()
+		}
+		return used
+	})
 }

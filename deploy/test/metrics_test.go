@@ -23,6 +23,7 @@ func registered(t *testing.T) map[string]string {
 	prefixed := regexp.MustCompile(`(?s)const prefix = "(qlik_gateway_[a-z_]+)"`)
 	local := regexp.MustCompile(`(?s)Name:\s*prefix \+ "([a-z_]+)".*?\}, (?:\[\]string\{([^}]*)\}|by\))`)
 	bare := regexp.MustCompile(`gauge\("([a-z_]+)", "[^"]*"\)`)
+	function := regexp.MustCompile(`NewGaugeFunc\(prometheus\.GaugeOpts\{\s*Name:\s*"(qlik_gateway_[a-z_]+)"`)
 	short := regexp.MustCompile(`(?:counter|histogram|gauge)\("([a-z_]+)", "[^"]*"((?:, "[a-z_]+")*)`)
 	err := filepath.WalkDir("../..", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
@@ -31,6 +32,9 @@ func registered(t *testing.T) map[string]string {
 		text, err := os.ReadFile(path)
 		for _, match := range whole.FindAllSubmatch(text, -1) {
 			metrics[string(match[1])] = string(match[2])
+		}
+		for _, match := range function.FindAllSubmatch(text, -1) {
+			metrics[string(match[1])] = "" // no label
 		}
 		if prefix := prefixed.FindSubmatch(text); prefix != nil { // all of them have the label by
 			by := regexp.MustCompile(`by := \[\]string\{([^}]*)\}`).FindSubmatch(text)

@@ -206,6 +206,18 @@ func (b *Broker) Ready() error {
 	return nil
 }
 
+// JournalUsed returns how full the journal is, from 0 to 1: at 1 it takes no more events.
+func (b *Broker) JournalUsed() (float64, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), readyWithin)
+	defer cancel()
+	stream, err := b.js.Stream(ctx, b.names.In)
+	if err != nil {
+		return 0, fmt.Errorf("look up stream %s: %w", b.names.In, err)
+	}
+	info := stream.CachedInfo()
+	return float64(info.State.Bytes) / float64(max(info.Config.MaxBytes, 1)), nil
+}
+
 // Close lets both connections finish what is under way, then stops the embedded
 // server and frees its folder. When ctx ends first it returns that error and
 // goes on in the background without the first part. A second Close waits for
