@@ -39,7 +39,7 @@ release: $(PLATFORMS:%=release/%) ## dist/: the program for each platform, its p
 
 release/%:
 	GOOS=$(*D) GOARCH=$(*F) $(BUILD) -o dist/gateway-$(*D)-$(*F) ./cmd/gateway
-	GOOS=$(*D) GOARCH=$(*F) GOFLAGS=-tags=$(TAGS) CGO_ENABLED=0 $$(go -C .ci/tools-deploy tool -n cyclonedx-gomod) app -json -noserial -output dist/gateway-$(*D)-$(*F).cdx.json -main cmd/gateway .
+	GOOS=$(*D) GOARCH=$(*F) GOFLAGS=-tags=$(TAGS) CGO_ENABLED=0 $$(GOFLAGS=-trimpath go -C .ci/tools-deploy tool -n cyclonedx-gomod) app -json -noserial -notimestamp -std -licenses -output dist/gateway-$(*D)-$(*F).cdx.json -main cmd/gateway .
 
 clean: ## remove dist/
 	rm -rf dist
