@@ -55,8 +55,8 @@ func (w *worker) do(ctx context.Context, command Command) Report {
 			break
 		}
 		if w.identity.Load() == nil {
-			err = cmp.Or(w.through(ctx, w.meet, &report), errUnmet)
-			break
+			report.Sent, report.Verdict = false, w.introduce(ctx, &report)
+			return report
 		}
 		err = w.while(ctx, w.call, &report)
 	case KindPoll:
@@ -75,7 +75,7 @@ func (w *worker) do(ctx context.Context, command Command) Report {
 		err = w.probe(ctx)
 	}
 	report.Verdict = Judge(err, idempotent)
-	if errors.Is(err, qlik.ErrOpen) || errors.Is(err, errStalled) || errors.Is(err, errUnmet) {
+	if errors.Is(err, qlik.ErrOpen) || errors.Is(err, errStalled) {
 		report.Sent = false
 	}
 	var failure *qlik.Error
@@ -114,6 +114,16 @@ func (w *worker) meet(ctx context.Context, report *Report) error {
 	w.identity.Store(&id)
 	report.Identity = id
 	return nil
+}
+
+// introduce meets Qlik in place of the first call, which is to be made again. Whatever
+// comes of that, nothing was called; only that Qlik refuses us says more.
+func (w *worker) introduce(ctx context.Context, report *Report) Verdict {
+	verdict := Judge(cmp.Or(w.through(ctx, w.meet, report), errUnmet), true)
+	if verdict.Kind != VerdictHold {
+		verdict.Kind = VerdictAgain
+	}
+	return verdict
 }
 
 // fresh refuses a command that was decided too long ago, by the monotonic clock or
