@@ -253,6 +253,40 @@ func TestPushBeforeTheAnswerIsRemembered(t *testing.T) {
 	tl.idle()
 }
 
+func TestEachHoldOfARunIsToldByItself(t *testing.T) {
+	t.Parallel()
+	tl := newTimeline(t, Snapshot{})
+	run := tl.trigger(planOf("r", "app", rules.Copy, rules.Copy))
+	hold := func() {
+		t.Helper()
+		tl.done(tl.until(KindCall), VerdictLost, because(events.ReasonTimeout))
+		for run.State != RunHeld {
+			tl.done(tl.until(KindReconcile), VerdictDone)
+		}
+	}
+	hold()
+	if err := tl.s.Resolve(tl.now, run.ID, ResolveRetry, ""); err != nil {
+		t.Fatal(err)
+	}
+	hold()
+	if err := tl.s.Resolve(tl.now, run.ID, ResolveSucceeded, "made"); err != nil {
+		t.Fatal(err)
+	}
+	hold()
+	told := map[string]int{}
+	for _, outcome := range run.Outbox {
+		if outcome.Type == events.TypeRunHeld {
+			told[outcome.ID]++
+			if outcome.Subject != "runs/"+run.ID || outcome.Key != run.ID {
+				t.Errorf("it is told of %s under %s", outcome.Subject, outcome.Key)
+			}
+		}
+	}
+	if len(told) != 3 {
+		t.Errorf("three holds are told as %v: what has an id that was told is not told again", told)
+	}
+}
+
 func TestNothingIsRememberedForEver(t *testing.T) {
 	t.Parallel()
 	tl := newTimeline(t, Snapshot{})

@@ -62,6 +62,7 @@ func (w *world) restoreBackup() {
 	w.recent, w.cursor, w.byHand, w.outbox = b.recent, b.cursor, b.byHand, nil
 	w.apps, w.blocks, w.foreign, w.pauses = b.apps, b.blocks, b.foreign, b.pauses
 	w.journal = w.journal[:b.last]
+	maps.DeleteFunc(w.holds, func(id string, _ bool) bool { return w.told[id] == "" }) // what was not told by then is forgotten
 	w.restored = Restoration{Taken: b.taken, At: w.now, Last: uint64(b.last), Clocks: map[string]time.Time{"acme": b.at.Truncate(time.Second)}}
 	for _, run := range w.active {
 		if w.broken != forgetsBackup {

@@ -107,6 +107,11 @@ func (w *world) reckon() {
 		w.joins(run)
 		w.endings(run)
 	}
+	for id := range w.holds {
+		if w.told[id] != events.TypeRunHeld {
+			w.violated("I5", "hold %s was told as %q", id, w.told[id])
+		}
+	}
 	for _, entry := range w.journal {
 		if entry.foreign != "" {
 			w.foreigner(entry.foreign)

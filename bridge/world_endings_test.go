@@ -84,7 +84,7 @@ func (w *world) tellings(run *Run, i int) int {
 	plan, n := run.Plan.Steps[i], 0
 	prefix := run.ID + "/" + plan.Name + "/"
 	for id, kind := range w.told {
-		if !strings.HasPrefix(id, prefix) || kind == events.TypeReloadQueued || kind == events.TypeReloadStarted {
+		if !strings.HasPrefix(id, prefix) || kind == events.TypeReloadQueued || kind == events.TypeReloadStarted || kind == events.TypeRunHeld {
 			continue
 		}
 		n++
