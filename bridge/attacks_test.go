@@ -113,7 +113,7 @@ func TestLateReloadIsAdoptedWhenQlikRefusesTheNext(t *testing.T) {
 	run := tl.trigger(planOf("r", "app", rules.Reload))
 	first := tl.want(KindCall, run)
 	tl.done(first, VerdictLost, because(events.ReasonTimeout))
-	tl.pass(tl.limits.Grace)
+	tl.pass(tl.limits.proven())
 	tl.pass(time.Second)
 	tl.done(tl.want(KindReconcile, run), VerdictDone)
 	tl.done(tl.until(KindCall), VerdictWaitApp, because(events.ReasonPending))
@@ -122,6 +122,35 @@ func TestLateReloadIsAdoptedWhenQlikRefusesTheNext(t *testing.T) {
 	})
 	if run.Steps[0].Result.ReloadID != "late" {
 		t.Errorf("step is %s with reload %q", run.Steps[0].State, run.Steps[0].Result.ReloadID)
+	}
+}
+
+func TestReloadThatQlikListsLateIsNotStartedAgain(t *testing.T) {
+	t.Parallel()
+	for name, lost := range map[string]func(*timeline, Command){
+		"no answer":   func(tl *timeline, call Command) { tl.done(call, VerdictLost, because(events.ReasonTransport)) },
+		"a take-over": func(tl *timeline, _ Command) { tl.restart() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tl := newTimeline(t, Snapshot{})
+			tl.limits.Alone = true
+			tl.boot(Snapshot{})
+			call := tl.want(KindCall, tl.trigger(planOf("r", "app", rules.Reload)))
+			lost(tl, call)
+			for looks := 1; ; looks++ {
+				var listed []qlik.Reload
+				if tl.until(KindReconcile); tl.now.Sub(call.At) > 25*time.Second { // as long as Qlik's lists may lag, nearly
+					listed = []qlik.Reload{{ID: "r1", AppID: "app", CreationTime: call.At, Status: qlik.ReloadSucceeded}}
+				}
+				tl.done(Command{Kind: KindReconcile, Run: call.Run, Step: call.Step, Since: call.At}, VerdictDone, func(r *Report) { r.Listed = listed })
+				if listed != nil {
+					t.Logf("found after %s, by the %dth look", tl.now.Sub(call.At), looks)
+					tl.state(tl.s.tasks[call.Run].run(), RunSucceeded)
+					return
+				}
+			}
+		})
 	}
 }
 

@@ -138,10 +138,10 @@ func (s *Scheduler) called(t *task, report Report, now time.Time) {
 	case VerdictDone:
 		s.accept(t, i, report, now)
 	case VerdictLost:
-		s.lose(t, step, now, now.Add(s.limits.Grace))
+		s.lose(t, step, now, now.Add(s.limits.proven()))
 	case VerdictWaitApp:
 		if !s.lostSince(step).IsZero() {
-			s.lose(t, step, now, now.Add(s.limits.Grace))
+			s.lose(t, step, now, now.Add(s.limits.proven()))
 			return
 		}
 		s.moveStep(step, StepWaiting)

@@ -135,7 +135,7 @@ func (q *tenant) look(command Command, report *Report, at time.Time) {
 	switch command.Step.Action {
 	case rules.Reload:
 		for _, r := range q.reloads {
-			if r.AppID == command.Step.Args.App && !r.gone {
+			if r.AppID == command.Step.Args.App && !r.gone && at.Sub(r.CreationTime) >= q.lag {
 				report.Listed = append(report.Listed, r.as(at))
 			}
 		}

@@ -14,8 +14,9 @@ import (
 // A tenant is Qlik as far as a dispatcher can tell, with every fault it may have.
 type tenant struct {
 	w       *world
-	cloud   bool // its dialect
-	echo    bool // it keeps resource ids
+	cloud   bool          // its dialect
+	echo    bool          // it keeps resource ids
+	lag     time.Duration // its lists show a reload so late
 	down    bool
 	locked  bool // refuses our credentials
 	reloads []*tenantReload
@@ -54,7 +55,7 @@ type arrival struct {
 }
 
 func newTenant(w *world) *tenant {
-	return &tenant{w: w, cloud: w.chance(2), echo: w.chance(3), calls: map[qlik.Class][]time.Time{}, refused: map[string]bool{},
+	return &tenant{w: w, cloud: w.chance(2), echo: w.chance(3), lag: w.seconds(int(w.limits.Lag/time.Second)) * time.Duration(w.IntN(2)), calls: map[qlik.Class][]time.Time{}, refused: map[string]bool{},
 		places: map[string]string{}, gone: map[string]bool{}, held: map[string]bool{}}
 }
 

@@ -83,6 +83,9 @@ func newWorld(seed uint64, broken mutation, seen func(from, to string)) *world {
 	}
 	w.plans = worldPlans(w.Rand)
 	w.tenant = newTenant(w)
+	if broken == believesLists {
+		w.limits.Lag = 0
+	}
 	w.boot()
 	return w
 }
