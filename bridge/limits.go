@@ -21,6 +21,7 @@ type Limits struct {
 	Timeout  time.Duration       // of one call
 	Slow     time.Duration       // of one copy or publish
 	Gone     time.Duration       // for so long Qlik has to deny a reload that it took
+	Young    time.Duration       // for so long Qlik may deny an app that a run has just made
 
 	// Alone says that no other process can still be calling when this one takes
 	// over, as with an embedded broker, whose data one process uses at a time.
@@ -60,6 +61,7 @@ func DefaultLimits() Limits {
 		Timeout:  qlik.DefaultTimeout,
 		Slow:     qlik.DefaultSlowTimeout,
 		Gone:     time.Minute,
+		Young:    2 * time.Minute,
 
 		Pending:   10 * time.Second,
 		Frequency: 8 * time.Minute, // 192 reloads a day and app

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/qlikgateway/gateway/bridge/rules"
@@ -154,6 +155,9 @@ func (w *world) steps(run *Run) {
 		}
 		if step.State == StepCanceled && step.Reason != events.ReasonReloadCanceled {
 			continue // it was not under way
+		}
+		if step.Reason == events.ReasonNotFound && strings.HasPrefix(run.Plan.Steps[i].Args.App, "made-") && run.Plan.Steps[i].Action != rules.Delete {
+			w.violated("young", "step %d of run %s failed, since Qlik did not know yet what the run had made", i, run.ID)
 		}
 		want := 1 + step.restarted()
 		if n := w.tellings(run, i); n < want || n > want && w.restored.At.IsZero() { // what a backup did not hold is told again

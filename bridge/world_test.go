@@ -83,8 +83,11 @@ func newWorld(seed uint64, broken mutation, seen func(from, to string)) *world {
 	}
 	w.plans = worldPlans(w.Rand)
 	w.tenant = newTenant(w)
-	if broken == believesLists {
+	switch broken {
+	case believesLists:
 		w.limits.Lag = 0
+	case believesDenials:
+		w.limits.Young = 0
 	}
 	w.boot()
 	return w
