@@ -3,6 +3,7 @@ package bridge
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -342,6 +343,31 @@ func TestAppThatWasJustMadeMayBeDeniedForAWhile(t *testing.T) {
 			tl.done(tl.until(KindCall), VerdictFail, because(reason))
 			tl.state(other, RunFailed) // nobody has just made that one
 		})
+	}
+}
+
+func TestWhateverAScriptSaysFitsARecordAndHoldsNoSecret(t *testing.T) {
+	t.Parallel()
+	tl := newTimeline(t, Snapshot{})
+	run := tl.trigger(planOf("r", "app", rules.Reload))
+	said := "cannot connect: user=sa;password=hunter2;" + strings.Repeat("long ", 200_000)
+	tl.done(tl.want(KindCall, run), VerdictDone, func(r *Report) {
+		r.Reload = &qlik.Reload{ID: "r1", AppID: "app", Status: qlik.ReloadFailed, ErrorCode: "ScriptError", ErrorMessage: said}
+	})
+	tl.state(run, RunFailed)
+	tl.s.Foreign(tl.now, Cause{ID: "e"}, "r2")
+	tl.done(tl.until(KindLook), VerdictDone, func(r *Report) {
+		r.Reload = &qlik.Reload{ID: "r2", AppID: "app", Type: "hub", Status: qlik.ReloadFailed, ErrorMessage: said}
+	})
+	outbox, _ := tl.s.TenantOutbox()
+	for name, value := range map[string]any{"run": run, "outbox": outbox} {
+		text, err := json.Marshal(value)
+		if err != nil || len(text) > 64<<10 {
+			t.Errorf("the %s takes %d bytes, %v: the broker takes a message of 1 MiB", name, len(text), err)
+		}
+		if !strings.Contains(string(text), "cannot connect") || strings.Contains(string(text), "hunter2") {
+			t.Errorf("the %s says %.2000s", name, text)
+		}
 	}
 }
 

@@ -205,7 +205,7 @@ func (s *Scheduler) tellForeign(one *Foreign, now time.Time) {
 		Time: now, CausationID: one.Cause,
 	}, events.ForeignReloadData{
 		Tenant: s.names.Tenant, Origin: reload.Type, App: s.app(reload.AppID, ""), Space: s.spaceOf(reload.AppID), ReloadID: reload.ID, Status: string(reload.Status),
-		Partial: reload.Partial, Reason: how.reason, Error: reload.ErrorMessage, ErrorCode: reload.ErrorCode,
+		Partial: reload.Partial, Reason: how.reason, Error: said(reload.ErrorMessage), ErrorCode: reload.ErrorCode,
 		Created: reload.CreationTime, Started: reload.StartTime, Ended: reload.EndTime, Duration: reload.Duration.Seconds(), LogExcerpt: one.end.excerpt,
 	})))
 }
