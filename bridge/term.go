@@ -203,7 +203,7 @@ func (t *term) tell(work context.Context, outcomes []events.Outcome) error {
 	}
 	t.tracedOutcomes(outcomes, began)
 	for _, outcome := range outcomes {
-		t.d.cfg.Metrics.told(t.d.cfg.Tenant, outcome.Type)
+		t.d.cfg.Metrics.told(outcome)
 		t.log.Info().Str("hop", "published").Str("type", outcome.Type).Str("event_id", outcome.ID).
 			Str("run_id", outcome.CorrelationID).Msg("outcome published")
 	}
