@@ -86,7 +86,7 @@ func (w *world) forgotten(r *tenantReload) bool {
 }
 
 // claimed says whether a reload whose owner was forgotten was taken for that of
-// another run of the same app. Then its owner's is still to be made.
+// another step of the same app. Then its owner's is still to be made.
 func (w *world) claimed(r *tenantReload) bool {
 	if !w.forgotten(r) {
 		return false
@@ -94,7 +94,7 @@ func (w *world) claimed(r *tenantReload) bool {
 	for _, runs := range []map[string]*Run{w.active, w.recent} {
 		for id, run := range runs {
 			for i := range run.Steps {
-				if id != r.run && run.Steps[i].had(r.ID) {
+				if r.owner != owner(Command{Run: id, Index: i}) && run.Steps[i].had(r.ID) {
 					return true
 				}
 			}

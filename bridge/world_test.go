@@ -46,6 +46,7 @@ type world struct {
 	told    map[string]string
 	holds   map[string]bool // ids under which runs that are held have to be told
 	crashes int
+	jumped  bool // the clock of one process was not that of the one before
 	calm    bool // faults have stopped
 	broken  mutation
 	talks   bool            // tells its story
@@ -145,6 +146,7 @@ func (w *world) boot() {
 	if w.live != nil && offset > w.live.offset {
 		w.tenant.forgetCalls() // a clock set forward makes the calls it recorded look older
 	}
+	w.jumped = w.jumped || w.live != nil && offset != w.live.offset
 	w.epoch++
 	w.live = newProcess(w, offset)
 }
