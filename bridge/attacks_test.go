@@ -371,6 +371,21 @@ func TestWhateverAScriptSaysFitsARecordAndHoldsNoSecret(t *testing.T) {
 	}
 }
 
+func TestForeignReloadsThatWaitFitARecord(t *testing.T) {
+	t.Parallel()
+	tl := newTimeline(t, Snapshot{})
+	long := strings.Repeat("x", 2048)
+	for i := range 2 * mostForeign {
+		tl.s.Foreign(tl.now, Cause{ID: long, Time: tl.now}, fmt.Sprintf("%024x", i))
+	}
+	tl.s.Foreign(tl.now, Cause{ID: "e", Time: tl.now}, long) // no reload of Qlik's
+	waiting, _ := tl.s.Foreigners()
+	text, err := json.Marshal(waiting)
+	if err != nil || len(text) > 768<<10 || len(waiting) != mostForeign || strings.Contains(string(text), long) {
+		t.Errorf("%d reloads take %d bytes, %v", len(waiting), len(text), err)
+	}
+}
+
 func TestNothingIsRememberedForEver(t *testing.T) {
 	t.Parallel()
 	tl := newTimeline(t, Snapshot{})

@@ -71,7 +71,7 @@ func (f *foreigners) find(reload string) int {
 func (s *Scheduler) Foreign(now time.Time, cause Cause, reload string) (gaveUp string) {
 	f := s.foreign
 	_, ours := s.ours.noted(reload)
-	if _, told := f.told.noted(reload); ours || told {
+	if _, told := f.told.noted(reload); ours || told || len(reload) > longestID {
 		return ""
 	}
 	f.next = now
@@ -83,7 +83,7 @@ func (s *Scheduler) Foreign(now time.Time, cause Cause, reload string) (gaveUp s
 		gaveUp = f.waiting[0].Reload
 		f.waiting = f.waiting[1:]
 	}
-	f.waiting = append(f.waiting, &Foreign{Reload: reload, Cause: cause.ID, Since: cause.Time, again: now})
+	f.waiting = append(f.waiting, &Foreign{Reload: reload, Cause: shortID(cause.ID), Since: cause.Time, again: now})
 	return gaveUp
 }
 
