@@ -3,6 +3,7 @@ package bridge
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -368,6 +369,22 @@ func TestWhateverAScriptSaysFitsARecordAndHoldsNoSecret(t *testing.T) {
 		if !strings.Contains(string(text), "cannot connect") || strings.Contains(string(text), "hunter2") {
 			t.Errorf("the %s says %.2000s", name, text)
 		}
+	}
+}
+
+func TestArgumentsThatAreMadeLateFitARecord(t *testing.T) {
+	t.Parallel()
+	tl := newTimeline(t, Snapshot{})
+	plan := part(twoOf, "dbt", "crm")
+	plan.Steps[0].Late = map[string]string{"variables.RUN": "${events.dbt.run_id}"}
+	run := tl.trigger(plan)
+	tl.done(tl.want(KindResolve, run), VerdictDone, func(r *Report) {
+		r.Steps = slices.Clone(r.Command.Steps)
+		r.Steps[0].Late, r.Steps[0].Args.Variables = nil, map[string]string{"RUN": strings.Repeat("x", largestPlan)}
+	})
+	tl.state(run, RunFailed)
+	if text, err := json.Marshal(run); err != nil || len(text) > largestPlan || run.Reason != events.ReasonBadArgument {
+		t.Errorf("it takes %d bytes, and failed for %s, %v", len(text), run.Reason, err)
 	}
 }
 

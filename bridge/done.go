@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/qlikgateway/gateway/bridge/rules"
@@ -94,7 +95,13 @@ func (s *Scheduler) resolved(t *task, report Report, now time.Time) {
 		if report.Steps == nil {
 			report.Steps = []rules.Step{report.Step}
 		}
-		copy(t.run().ownPlan().Steps[i:], report.Steps)
+		made := slices.Clone(t.run().Plan.Steps)
+		copy(made[i:], report.Steps)
+		if err := fitsRecord(made); err != nil {
+			s.fail(t, i, Verdict{Reason: events.ReasonBadArgument, Text: err.Error()}, now)
+			return
+		}
+		t.run().ownPlan().Steps = made
 		t.run().Bound = t.run().Plan.Join != nil
 		t.apps = nil
 		s.wonder(t.run(), now)
