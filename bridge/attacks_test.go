@@ -3,6 +3,8 @@ package bridge
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -113,7 +115,7 @@ func TestLateReloadIsAdoptedWhenQlikRefusesTheNext(t *testing.T) {
 	run := tl.trigger(planOf("r", "app", rules.Reload))
 	first := tl.want(KindCall, run)
 	tl.done(first, VerdictLost, because(events.ReasonTimeout))
-	tl.pass(tl.limits.Grace)
+	tl.pass(tl.limits.proven())
 	tl.pass(time.Second)
 	tl.done(tl.want(KindReconcile, run), VerdictDone)
 	tl.done(tl.until(KindCall), VerdictWaitApp, because(events.ReasonPending))
@@ -122,6 +124,35 @@ func TestLateReloadIsAdoptedWhenQlikRefusesTheNext(t *testing.T) {
 	})
 	if run.Steps[0].Result.ReloadID != "late" {
 		t.Errorf("step is %s with reload %q", run.Steps[0].State, run.Steps[0].Result.ReloadID)
+	}
+}
+
+func TestReloadThatQlikListsLateIsNotStartedAgain(t *testing.T) {
+	t.Parallel()
+	for name, lost := range map[string]func(*timeline, Command){
+		"no answer":   func(tl *timeline, call Command) { tl.done(call, VerdictLost, because(events.ReasonTransport)) },
+		"a take-over": func(tl *timeline, _ Command) { tl.restart() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tl := newTimeline(t, Snapshot{})
+			tl.limits.Alone = true
+			tl.boot(Snapshot{})
+			call := tl.want(KindCall, tl.trigger(planOf("r", "app", rules.Reload)))
+			lost(tl, call)
+			for looks := 1; ; looks++ {
+				var listed []qlik.Reload
+				if tl.until(KindReconcile); tl.now.Sub(call.At) > 25*time.Second { // as long as Qlik's lists may lag, nearly
+					listed = []qlik.Reload{{ID: "r1", AppID: "app", CreationTime: call.At, Status: qlik.ReloadSucceeded}}
+				}
+				tl.done(Command{Kind: KindReconcile, Run: call.Run, Step: call.Step, Since: call.At}, VerdictDone, func(r *Report) { r.Listed = listed })
+				if listed != nil {
+					t.Logf("found after %s, by the %dth look", tl.now.Sub(call.At), looks)
+					tl.state(tl.s.tasks[call.Run].run(), RunSucceeded)
+					return
+				}
+			}
+		})
 	}
 }
 
@@ -251,6 +282,125 @@ func TestPushBeforeTheAnswerIsRemembered(t *testing.T) {
 	tl.state(run, RunSucceeded)
 	tl.s.Settled(tl.now, qlik.Reload{ID: "r1"}) // once more, late
 	tl.idle()
+}
+
+func TestEachHoldOfARunIsToldByItself(t *testing.T) {
+	t.Parallel()
+	tl := newTimeline(t, Snapshot{})
+	run := tl.trigger(planOf("r", "app", rules.Copy, rules.Copy))
+	hold := func() {
+		t.Helper()
+		tl.done(tl.until(KindCall), VerdictLost, because(events.ReasonTimeout))
+		for run.State != RunHeld {
+			tl.done(tl.until(KindReconcile), VerdictDone)
+		}
+	}
+	hold()
+	if err := tl.s.Resolve(tl.now, run.ID, ResolveRetry, ""); err != nil {
+		t.Fatal(err)
+	}
+	hold()
+	if err := tl.s.Resolve(tl.now, run.ID, ResolveSucceeded, "made"); err != nil {
+		t.Fatal(err)
+	}
+	hold()
+	told := map[string]int{}
+	for _, outcome := range run.Outbox {
+		if outcome.Type == events.TypeRunHeld {
+			told[outcome.ID]++
+			if outcome.Subject != "runs/"+run.ID || outcome.Key != run.ID {
+				t.Errorf("it is told of %s under %s", outcome.Subject, outcome.Key)
+			}
+		}
+	}
+	if len(told) != 3 {
+		t.Errorf("three holds are told as %v: what has an id that was told is not told again", told)
+	}
+}
+
+func TestAppThatWasJustMadeMayBeDeniedForAWhile(t *testing.T) {
+	t.Parallel()
+	for _, reason := range []events.Reason{events.ReasonNotFound, events.ReasonForbidden} {
+		t.Run(string(reason), func(t *testing.T) {
+			t.Parallel()
+			tl := newTimeline(t, Snapshot{})
+			plan := planOf("r", "app", rules.Copy, rules.Reload)
+			plan.Retry.Attempts = 2
+			plan.Steps[1].Args.App, plan.Steps[1].Late = "", map[string]string{"app": "${steps.one.app_id}"}
+			run := tl.trigger(plan)
+			tl.done(tl.want(KindCall, run), VerdictDone, func(r *Report) { r.Result.AppID = "made" })
+			made := tl.now
+			tl.done(tl.want(KindResolve, run), VerdictDone, func(r *Report) { r.Step = rules.Step{Name: "two", Action: rules.Reload, Args: rules.Args{App: "made"}} })
+			denied := 0
+			for run.State == RunRunning {
+				tl.done(tl.until(KindCall), VerdictFail, because(reason))
+				denied++
+			}
+			if lasted := tl.now.Sub(made); lasted < tl.limits.Young || lasted > tl.limits.Young+time.Minute || denied > 20 {
+				t.Errorf("it was believed after %s and %d calls", lasted, denied)
+			}
+			tl.state(run, RunFailed)
+			other := tl.trigger(planOf("other", "app", rules.Reload))
+			tl.done(tl.until(KindCall), VerdictFail, because(reason))
+			tl.state(other, RunFailed) // nobody has just made that one
+		})
+	}
+}
+
+func TestWhateverAScriptSaysFitsARecordAndHoldsNoSecret(t *testing.T) {
+	t.Parallel()
+	tl := newTimeline(t, Snapshot{})
+	run := tl.trigger(planOf("r", "app", rules.Reload))
+	said := "cannot connect: user=sa;password=hunter2;" + strings.Repeat("long ", 200_000)
+	tl.done(tl.want(KindCall, run), VerdictDone, func(r *Report) {
+		r.Reload = &qlik.Reload{ID: "r1", AppID: "app", Status: qlik.ReloadFailed, ErrorCode: "ScriptError", ErrorMessage: said}
+	})
+	tl.state(run, RunFailed)
+	tl.s.Foreign(tl.now, Cause{ID: "e"}, "r2")
+	tl.done(tl.until(KindLook), VerdictDone, func(r *Report) {
+		r.Reload = &qlik.Reload{ID: "r2", AppID: "app", Type: "hub", Status: qlik.ReloadFailed, ErrorMessage: said}
+	})
+	outbox, _ := tl.s.TenantOutbox()
+	for name, value := range map[string]any{"run": run, "outbox": outbox} {
+		text, err := json.Marshal(value)
+		if err != nil || len(text) > 64<<10 {
+			t.Errorf("the %s takes %d bytes, %v: the broker takes a message of 1 MiB", name, len(text), err)
+		}
+		if !strings.Contains(string(text), "cannot connect") || strings.Contains(string(text), "hunter2") {
+			t.Errorf("the %s says %.2000s", name, text)
+		}
+	}
+}
+
+func TestArgumentsThatAreMadeLateFitARecord(t *testing.T) {
+	t.Parallel()
+	tl := newTimeline(t, Snapshot{})
+	plan := part(twoOf, "dbt", "crm")
+	plan.Steps[0].Late = map[string]string{"variables.RUN": "${events.dbt.run_id}"}
+	run := tl.trigger(plan)
+	tl.done(tl.want(KindResolve, run), VerdictDone, func(r *Report) {
+		r.Steps = slices.Clone(r.Command.Steps)
+		r.Steps[0].Late, r.Steps[0].Args.Variables = nil, map[string]string{"RUN": strings.Repeat("x", largestPlan)}
+	})
+	tl.state(run, RunFailed)
+	if text, err := json.Marshal(run); err != nil || len(text) > largestPlan || run.Reason != events.ReasonBadArgument {
+		t.Errorf("it takes %d bytes, and failed for %s, %v", len(text), run.Reason, err)
+	}
+}
+
+func TestForeignReloadsThatWaitFitARecord(t *testing.T) {
+	t.Parallel()
+	tl := newTimeline(t, Snapshot{})
+	long := strings.Repeat("x", 2048)
+	for i := range 2 * mostForeign {
+		tl.s.Foreign(tl.now, Cause{ID: long, Time: tl.now}, fmt.Sprintf("%024x", i))
+	}
+	tl.s.Foreign(tl.now, Cause{ID: "e", Time: tl.now}, long) // no reload of Qlik's
+	waiting, _ := tl.s.Foreigners()
+	text, err := json.Marshal(waiting)
+	if err != nil || len(text) > 768<<10 || len(waiting) != mostForeign || strings.Contains(string(text), long) {
+		t.Errorf("%d reloads take %d bytes, %v", len(waiting), len(text), err)
+	}
 }
 
 func TestNothingIsRememberedForEver(t *testing.T) {

@@ -47,9 +47,7 @@ func (c *Causes) Add(sequence uint64, id string) bool {
 	c.Delta = binary.AppendUvarint(c.Delta, sequence-c.Last)
 	c.Last = sequence
 	c.Count++
-	if len(id) > longestID {
-		id = strings.ToValidUTF8(id[:longestID], "") + "..."
-	}
+	id = shortID(id)
 	switch {
 	case len(c.Head) < causeIDs:
 		c.Head = append(c.Head, id)
@@ -60,6 +58,14 @@ func (c *Causes) Add(sequence uint64, id string) bool {
 		c.Tail[causeIDs-1] = id
 	}
 	return true
+}
+
+// shortID is an id of a sender's, no longer than longestID.
+func shortID(id string) string {
+	if len(id) > longestID {
+		id = strings.ToValidUTF8(id[:longestID], "") + "..."
+	}
+	return id
 }
 
 // Sequences returns the journal sequence of every cause, in order.

@@ -73,6 +73,26 @@ func TestLostAnswersNeverStartASecondReload(t *testing.T) {
 	}
 }
 
+// TestLostCopyIsSoughtAmongThoseMadeSince: the look counts as one read in the quota, and
+// a rule may have made a copy of the same name every night.
+func TestLostCopyIsSoughtAmongThoseMadeSince(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sim.Config{Dialect: qlik.Cloud}, `[{"name": "c", "on": "etl", "app": "$Sales", "do": [{"copy": {"name": "Twin"}}]}]`)
+	for range 20 {
+		_, err := r.client.CopyApp(t.Context(), r.tenant.App("Sales"), qlik.AppCopy{Name: "Twin"})
+		r.must(err)
+	}
+	r.tenant.Advance(time.Hour)
+	r.limits.Names = 0
+	r.must(r.tenant.Inject(sim.Fault{Operation: "copyApp", Drop: sim.DropBefore, Count: 1}))
+	r.dispatch()
+	r.send(`{}`)
+	r.until("run.held")
+	if n := r.called("getApp", 200); n > 0 {
+		t.Errorf("%d apps were looked at, of which none was made since the call", n)
+	}
+}
+
 const pipeline = `[{"name": "rehearse", "on": "etl", "app": "$Sales", "do": [
 	{"copy": {"name": "Rehearsal ${data.day}"}},
 	{"reload": {"app": "${steps.copy.app_id}", "variables": {"DAY": "${data.day}"}}},

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/qlikgateway/gateway/bridge/rules"
@@ -94,7 +95,13 @@ func (s *Scheduler) resolved(t *task, report Report, now time.Time) {
 		if report.Steps == nil {
 			report.Steps = []rules.Step{report.Step}
 		}
-		copy(t.run().ownPlan().Steps[i:], report.Steps)
+		made := slices.Clone(t.run().Plan.Steps)
+		copy(made[i:], report.Steps)
+		if err := fitsRecord(made); err != nil {
+			s.fail(t, i, Verdict{Reason: events.ReasonBadArgument, Text: err.Error()}, now)
+			return
+		}
+		t.run().ownPlan().Steps = made
 		t.run().Bound = t.run().Plan.Join != nil
 		t.apps = nil
 		s.wonder(t.run(), now)
@@ -138,15 +145,20 @@ func (s *Scheduler) called(t *task, report Report, now time.Time) {
 	case VerdictDone:
 		s.accept(t, i, report, now)
 	case VerdictLost:
-		s.lose(t, step, now, now.Add(s.limits.Grace))
+		s.lose(t, step, now, now.Add(s.limits.proven()))
 	case VerdictWaitApp:
 		if !s.lostSince(step).IsZero() {
-			s.lose(t, step, now, now.Add(s.limits.Grace))
+			s.lose(t, step, now, now.Add(s.limits.proven()))
 			return
 		}
 		s.moveStep(step, StepWaiting)
 		s.wait(t, i, verdict, now)
 	case VerdictFail:
+		if s.young(t.run(), i, verdict.Reason) {
+			s.moveStep(step, StepWaiting)
+			s.wait(t, i, verdict, now)
+			return
+		}
 		if verdict.Reason == events.ReasonNotFound && t.run().Plan.Steps[i].Action == rules.Delete && !s.lostSince(step).IsZero() {
 			s.succeed(t, i, Result{}, now) // by a call whose answer was lost
 			return

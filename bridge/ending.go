@@ -37,21 +37,29 @@ func (r *Run) owes(i int) bool {
 	case r.Fate.State == "" || r.Steps[i].State.Ended():
 		return false
 	}
-	return turn == rules.Always || r.Fate.State != RunSucceeded
+	if turn == rules.Always {
+		return r.Fate.Reason != events.ReasonJoinExpired // it never began
+	}
+	return r.Fate.State != RunSucceeded
 }
 
 // turn seals the fate of a run that would end, if it has steps to carry out for
-// that, and says whether so. A run that gathers, that was canceled before it began
-// or whose join expired has none, nor has one whose fate was sealed before.
+// that, and says whether so. A run that gathers or that was canceled before it began
+// has none, nor has one whose fate was sealed before; one whose join expired has no
+// others than on failure.
 func (s *Scheduler) turn(t *task, state RunState, verdict Verdict, now time.Time) bool {
 	run := t.run()
-	if run.Fate.State != "" || run.State == RunGathering || verdict.Reason == events.ReasonJoinExpired || state == RunCanceled && run.Started.IsZero() {
+	gathers := run.State == RunGathering && verdict.Reason != events.ReasonJoinExpired
+	if run.Fate.State != "" || gathers || state == RunCanceled && run.Started.IsZero() {
 		return false
 	}
 	run.Fate = Fate{State: state, At: now, Reason: verdict.Reason, Error: verdict.Text, Paused: run.PausedFor}
 	if s.skip(run, now); run.current() < 0 {
 		run.Fate = Fate{}
 		return false
+	}
+	if run.State == RunGathering {
+		s.moveRun(run, RunReady)
 	}
 	if run.State != RunRunning {
 		s.moveRun(run, RunRunning)

@@ -37,6 +37,18 @@ func excerpt(log io.Reader) (string, error) {
 	return text, nil
 }
 
+// said is why a reload ended badly in Qlik's words, of which a script can choose some:
+// no more than fits a record, and without what looks like a secret.
+func said(message string) string {
+	if message == "" {
+		return "" // nearly always
+	}
+	if len(message) > mostExcerpt {
+		message = strings.ToValidUTF8(message[:mostExcerpt], "") + "..."
+	}
+	return scrub(message)
+}
+
 // lastOf returns the last so many bytes of a text, from the beginning of a line.
 func lastOf(text io.Reader, most int) (string, error) {
 	var kept []byte

@@ -71,7 +71,7 @@ func (f *foreigners) find(reload string) int {
 func (s *Scheduler) Foreign(now time.Time, cause Cause, reload string) (gaveUp string) {
 	f := s.foreign
 	_, ours := s.ours.noted(reload)
-	if _, told := f.told.noted(reload); ours || told {
+	if _, told := f.told.noted(reload); ours || told || len(reload) > longestID {
 		return ""
 	}
 	f.next = now
@@ -83,7 +83,7 @@ func (s *Scheduler) Foreign(now time.Time, cause Cause, reload string) (gaveUp s
 		gaveUp = f.waiting[0].Reload
 		f.waiting = f.waiting[1:]
 	}
-	f.waiting = append(f.waiting, &Foreign{Reload: reload, Cause: cause.ID, Since: cause.Time, again: now})
+	f.waiting = append(f.waiting, &Foreign{Reload: reload, Cause: shortID(cause.ID), Since: cause.Time, again: now})
 	return gaveUp
 }
 
@@ -205,7 +205,7 @@ func (s *Scheduler) tellForeign(one *Foreign, now time.Time) {
 		Time: now, CausationID: one.Cause,
 	}, events.ForeignReloadData{
 		Tenant: s.names.Tenant, Origin: reload.Type, App: s.app(reload.AppID, ""), Space: s.spaceOf(reload.AppID), ReloadID: reload.ID, Status: string(reload.Status),
-		Partial: reload.Partial, Reason: how.reason, Error: reload.ErrorMessage, ErrorCode: reload.ErrorCode,
+		Partial: reload.Partial, Reason: how.reason, Error: said(reload.ErrorMessage), ErrorCode: reload.ErrorCode,
 		Created: reload.CreationTime, Started: reload.StartTime, Ended: reload.EndTime, Duration: reload.Duration.Seconds(), LogExcerpt: one.end.excerpt,
 	})))
 }

@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -58,4 +59,14 @@ func (w *worker) unsure(id *string, report *Report) {
 	if w.identity.Load() != id {
 		report.Identity = ""
 	}
+}
+
+// introduce meets Qlik in place of the first call, which is to be made again. Whatever
+// comes of that, nothing was called; only that Qlik refuses us says more.
+func (w *worker) introduce(ctx context.Context, report *Report) Verdict {
+	verdict := Judge(cmp.Or(w.through(ctx, w.meet, report), errUnmet), true)
+	if verdict.Kind != VerdictHold {
+		verdict.Kind = VerdictAgain
+	}
+	return verdict
 }

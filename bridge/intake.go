@@ -149,11 +149,16 @@ func (t *term) plan(ctx context.Context, revision uint64, rule string, event rul
 // planFor returns what a rule of a set asks for, if its record fits a message.
 func planFor(set *rules.Set, rule string, event rules.Event) (rules.Plan, error) {
 	plan, err := set.Plan(rule, event)
-	if err != nil {
-		return plan, err
+	if err == nil {
+		err = fitsRecord(plan.Steps)
 	}
+	return plan, err
+}
+
+// fitsRecord says why the arguments of a plan's steps are too large for its record, or nil.
+func fitsRecord(steps []rules.Step) error {
 	size := 0
-	for _, step := range plan.Steps {
+	for _, step := range steps {
 		size += len(step.Args.Name) + len(step.Args.Description) + len(step.Args.That)
 		for name, value := range step.Args.Data {
 			text, _ := value.(string) // whatever else there is, is short
@@ -164,9 +169,9 @@ func planFor(set *rules.Set, rule string, event rules.Event) (rules.Plan, error)
 		}
 	}
 	if size > largestPlan {
-		return plan, fmt.Errorf("the arguments take %d bytes, at most %d are allowed: pass less of the event on", size, largestPlan)
+		return fmt.Errorf("the arguments take %d bytes, at most %d are allowed: pass less of the event on", size, largestPlan)
 	}
-	return plan, nil
+	return nil
 }
 
 // rulesAt returns the rules of a revision. A rule that the configuration in force

@@ -89,13 +89,14 @@ func (s *Scheduler) end(t *task, verdict Verdict, now time.Time) {
 	s.moveStep(step, StepCanceled)
 	step.Reason, step.Ended = verdict.Reason, now
 	s.finish(t, RunExpired, verdict, now)
-	s.wakes.remove(t)
+	s.consider(t, now)
 }
 
 // unbound says whether the arguments of the run's join are still to be made of its
-// events: all that can be are made at once, so that the run knows its lanes.
+// events: all that can be are made at once, so that the run knows its lanes. Those of
+// the steps for its end are made one after the other: parts may be missing by then.
 func (r *Run) unbound() bool {
-	return r.Plan.Join != nil && !r.Bound && r.needs()
+	return r.Plan.Join != nil && !r.Bound && r.needs() && r.Fate.State == ""
 }
 
 // joined returns the events of the run's join that a command of a kind looks at;

@@ -140,6 +140,51 @@ func TestPartThatCameTooLateBeginsAnotherJoin(t *testing.T) {
 	}
 }
 
+// TestExpiredJoinHasItsStepsOnFailure: these are what the rule's author wants when parts do
+// not come. Those under always are for runs that began.
+func TestExpiredJoinHasItsStepsOnFailure(t *testing.T) {
+	t.Parallel()
+	waiting := func() rules.Plan {
+		plan := planOf("joined", "app", rules.Reload, rules.Emit, rules.Emit, rules.Emit)
+		plan.Join = part(whole, "dbt").Join
+		plan.Steps[0].Late = map[string]string{"variables.RUN": "${events.crm.run_id}"}
+		plan.Steps[1].Late = map[string]string{"data.run": "${events.dbt.run_id}"}
+		plan.Steps[2].Late = map[string]string{"data.run": "${events.crm.run_id}"} // which did not come
+		endings(plan, 1, 3)
+		return plan
+	}
+	for name, expire := range map[string]func(*timeline){
+		"at its end":                func(tl *timeline) { tl.pass(time.Hour) },
+		"by a part that comes late": func(tl *timeline) { tl.pass(time.Hour); tl.trigger(waiting()) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tl := newTimeline(t, Snapshot{})
+			run := tl.trigger(waiting())
+			expire(tl)
+			first := tl.want(KindResolve, run)
+			if len(first.Steps) != 1 || first.Steps[0].Name != "two" {
+				t.Fatalf("resolves %v, want the step that has its turn alone", first.Steps)
+			}
+			tl.done(first, VerdictDone, func(r *Report) {
+				r.Steps = []rules.Step{{Name: "two", Action: rules.Emit, Turn: rules.OnFailure, Args: rules.Args{Type: "com.example.told"}}}
+			})
+			tl.restart()
+			run = tl.s.tasks[run.ID].run()
+			tl.done(tl.want(KindCall, run), VerdictDone)
+			tl.done(tl.want(KindResolve, run), VerdictFail, because(events.ReasonBadArgument))
+			tl.state(run, RunExpired)
+			var states []StepState
+			for _, step := range run.Steps {
+				states = append(states, step.State)
+			}
+			if want := []StepState{StepCanceled, StepSucceeded, StepFailed, StepWaiting}; !slices.Equal(states, want) || run.Reason != events.ReasonJoinExpired {
+				t.Errorf("ended for %s with steps %v, want %v", run.Reason, states, want)
+			}
+		})
+	}
+}
+
 func TestOpenJoinIsListedWithWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	tl := newTimeline(t, Snapshot{})

@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -107,12 +109,13 @@ func (t *Tenure) Load(ctx context.Context, endedSince time.Time) (Snapshot, erro
 	watch, err := t.ledger.kv.WatchFiltered(ctx, []string{
 		"active." + t.tenant + ".>", "cursor." + t.tenant, "epoch." + t.tenant, "state." + t.tenant + ".>", "app." + t.tenant + ".>", "calls." + t.tenant,
 		restoredKey,
-	}, jetstream.IgnoreDeletes())
+	})
 	if err != nil {
 		return held, fmt.Errorf("load tenant %s: %w", t.tenant, err)
 	}
 	defer func() { _ = watch.Stop() }()
 	var epoch uint64
+	active := map[string]*Run{}
 	for epoch < t.epoch {
 		select {
 		case <-ctx.Done():
@@ -125,12 +128,13 @@ func (t *Tenure) Load(ctx context.Context, endedSince time.Time) (Snapshot, erro
 				continue // the past is read; go on until our own epoch was seen
 			}
 			if strings.HasPrefix(entry.Key(), "epoch.") {
-				epoch = entry.Revision()
-			} else if err := held.take(entry.Key(), entry.Value()); err != nil {
+				epoch, endedSince = entry.Revision(), earlier(entry.Created(), endedSince)
+			} else if err := held.follow(entry, active); err != nil {
 				return held, err
 			}
 		}
 	}
+	held.Active = slices.SortedFunc(maps.Values(active), func(a, b *Run) int { return strings.Compare(a.ID, b.ID) })
 	if epoch > t.epoch {
 		return held, ErrDisplaced
 	}
@@ -175,6 +179,25 @@ func (l *Ledger) Pauses(ctx context.Context, tenant string) ([]Pause, error) {
 		return nil, fmt.Errorf("decode pauses of %s: %w", tenant, err)
 	}
 	return held.Pauses, nil
+}
+
+// follow takes in an entry that a watch gives. In a cluster it reads a copy of the
+// ledger, which may be behind at first: then it gives a run again as it was written
+// later, or says that it is open no more.
+func (s *Snapshot) follow(entry jetstream.KeyValueEntry, active map[string]*Run) error {
+	gone, open := entry.Operation() != jetstream.KeyValuePut, strings.HasPrefix(entry.Key(), "active.")
+	if gone && open {
+		delete(active, runOf(entry.Key()))
+	}
+	if gone {
+		return nil
+	}
+	err := s.take(entry.Key(), entry.Value())
+	if open && err == nil {
+		active[runOf(entry.Key())] = s.Active[0]
+		s.Active = s.Active[:0]
+	}
+	return err
 }
 
 func (s *Snapshot) take(key string, value []byte) error {

@@ -14,12 +14,14 @@ type Limits struct {
 	Patience time.Duration       // a run goes before another of the next higher priority that came so much later
 	Poll     time.Duration       // shortest wait between two looks at a reload
 	Grace    time.Duration       // how long a call without an answer may still take effect
+	Lag      time.Duration       // how long what a call made may be missing in what Qlik lists
 	Bound    time.Duration       // a worker calls no later than this after the decision
 	Probe    time.Duration       // between two probes of a held tenant
 	Cancel   time.Duration       // how long an expired run waits for its reload to stop
 	Timeout  time.Duration       // of one call
 	Slow     time.Duration       // of one copy or publish
 	Gone     time.Duration       // for so long Qlik has to deny a reload that it took
+	Young    time.Duration       // for so long Qlik may deny an app that a run has just made
 
 	// Alone says that no other process can still be calling when this one takes
 	// over, as with an embedded broker, whose data one process uses at a time.
@@ -52,12 +54,14 @@ func DefaultLimits() Limits {
 		Patience: 15 * time.Minute,
 		Poll:     2 * time.Second,
 		Grace:    10 * time.Second,
+		Lag:      20 * time.Second,
 		Bound:    5 * time.Second,
 		Probe:    5 * time.Minute,
 		Cancel:   5 * time.Minute,
 		Timeout:  qlik.DefaultTimeout,
 		Slow:     qlik.DefaultSlowTimeout,
 		Gone:     time.Minute,
+		Young:    2 * time.Minute,
 
 		Pending:   10 * time.Second,
 		Frequency: 8 * time.Minute, // 192 reloads a day and app
@@ -74,6 +78,13 @@ func (l Limits) takeOverGrace(action rules.Action) time.Duration {
 	}
 	return l.Grace + l.Bound + l.timeout(action)
 }
+
+// proven is how long after a call's answer was given up a listing has to begin that
+// shows what the call made, if it made anything.
+func (l Limits) proven() time.Duration { return l.Grace + l.Lag }
+
+// takenOver is how long that is after a take-over.
+func (l Limits) takenOver(action rules.Action) time.Duration { return l.takeOverGrace(action) + l.Lag }
 
 // late is how long after a take-over a call of a class that was found under way may
 // still reach Qlik.

@@ -14,11 +14,13 @@ import (
 	"github.com/qlikgateway/gateway/events"
 )
 
-// recent reads the tenant's runs that ended after a time: their calls still count
-// in the quota windows.
+// recent reads the tenant's runs that ended after a time, which is before the tenure
+// began: their calls still count in the quota windows. In a cluster it reads a copy of
+// the ledger, which may be behind: it goes on until it has come to the tenure's epoch.
 func (t *Tenure) recent(ctx context.Context, since time.Time) ([]*Run, error) {
+	prefix := "$KV." + t.ledger.bucket + "."
 	consumer, err := t.ledger.js.OrderedConsumer(ctx, "KV_"+t.ledger.bucket, jetstream.OrderedConsumerConfig{
-		FilterSubjects: []string{"$KV." + t.ledger.bucket + ".ended." + t.tenant + ".>"},
+		FilterSubjects: []string{prefix + "ended." + t.tenant + ".>", prefix + "epoch." + t.tenant},
 		DeliverPolicy:  jetstream.DeliverByStartTimePolicy, OptStartTime: &since,
 	})
 	if err != nil {
@@ -31,9 +33,13 @@ func (t *Tenure) recent(ctx context.Context, since time.Time) ([]*Run, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read ended runs of %s: %w", t.tenant, err)
 		}
-		some := false
+		last := false
 		for msg := range batch.Messages() {
-			some = true
+			if msg.Subject() == prefix+"epoch."+t.tenant {
+				meta, err := msg.Metadata()
+				last = err == nil && meta.Sequence.Stream >= t.epoch
+				continue
+			}
 			if len(msg.Data()) == 0 {
 				continue // the marker of one that was removed
 			}
@@ -43,14 +49,20 @@ func (t *Tenure) recent(ctx context.Context, since time.Time) ([]*Run, error) {
 			}
 			runs = append(runs, run)
 		}
-		if err := errors.Join(batch.Error(), ctx.Err()); err != nil || !some {
+		if err := errors.Join(batch.Error(), ctx.Err()); err != nil || last {
 			return runs, err
+		}
+		if err := pause(ctx, copyLook); err != nil {
+			return nil, fmt.Errorf("read ended runs of %s: %w", t.tenant, err)
 		}
 	}
 }
 
 // fetchAhead is how many records are asked for at once.
 const fetchAhead = 500
+
+// copyLook is how long to wait for a copy of the ledger that is behind.
+const copyLook = 5 * time.Millisecond
 
 // A RunQuery chooses runs of the ledger. Its zero value means the newest hundred.
 type RunQuery struct {

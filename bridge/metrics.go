@@ -111,8 +111,14 @@ func (m *Metrics) called(tenant string, report Report, now time.Time) {
 	m.seconds.WithLabelValues(tenant, action).Observe(now.Sub(report.Began).Seconds())
 }
 
-func (m *Metrics) told(tenant, kind string) {
-	m.outcomes.WithLabelValues(tenant, strings.TrimPrefix(kind, events.TypePrefix)).Inc()
+// told counts an outcome. What a run without a rule emits is of a type that its sender
+// chose, which is no label.
+func (m *Metrics) told(outcome events.Outcome) {
+	kind, own := strings.CutPrefix(outcome.Type, events.TypePrefix)
+	if !own && outcome.Rule == rules.DirectRule {
+		kind = "custom"
+	}
+	m.outcomes.WithLabelValues(outcome.Tenant, kind).Inc()
 }
 
 // stands tells how a tenant stands, seen from this replica.

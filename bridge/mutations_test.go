@@ -28,6 +28,8 @@ const (
 	callsLate                 // a worker calls however late
 	forgetsPauses             // pauses are lost with a crash
 	doubtsSuccesses           // I2: a reload that succeeded counts as failed, and is started again
+	believesDenials           // young: an app that Qlik does not know yet is not there
+	believesLists             // I2: what Qlik does not list yet was never made
 	forgetsBackup             // I2: what a backup holds open is called as if it were new
 )
 
@@ -95,6 +97,8 @@ func TestEveryBrokenPromiseIsCaught(t *testing.T) {
 		"a run is not woken":                {forgetsToWake, []string{"I6"}},
 		"the breaker is ignored":            {ignoresBreaker, []string{"I7"}},
 		"a good reload counts as failed":    {doubtsSuccesses, []string{"I2"}},
+		"a late list is believed":           {believesLists, []string{"I2"}},
+		"a new app's denial is believed":    {believesDenials, []string{"young"}},
 		"a failed reload counts as done":    {believesFailures, []string{"I9"}},
 		"a failed step counts as done":      {forgivesFailures, []string{"I9"}},
 		"there is no fence":                 {noFence, []string{"I1", "I2", "I3", "I5"}},

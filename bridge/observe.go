@@ -25,11 +25,11 @@ func (s *Scheduler) observe(t *task, i int, reload *qlik.Reload, now time.Time) 
 		s.touch(t)
 	}
 	result.Status, result.Finished = string(reload.Status), reload.EndTime
-	result.Code, result.Message = reload.ErrorCode, reload.ErrorMessage
+	result.Code, result.Message = reload.ErrorCode, said(reload.ErrorMessage)
 	if badly(reload.Status) && s.awaitLog(t, reload, now) {
 		return
 	}
-	verdict := Verdict{Kind: VerdictFail, Code: reload.ErrorCode, Text: reload.ErrorMessage}
+	verdict := Verdict{Kind: VerdictFail, Code: reload.ErrorCode, Text: result.Message}
 	switch reload.Status {
 	case qlik.ReloadSucceeded:
 		s.succeed(t, i, *result, now)

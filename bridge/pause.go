@@ -59,6 +59,11 @@ func (p Pause) Words() string {
 // every run that waits for its end.
 const longestPauseReason = 300
 
+const (
+	mostPauses   = 500 // in force: all of them are one record
+	longestNamed = 256 // bytes of what an order names, and of who gives it
+)
+
 // check says what is wrong with a pause that is asked for at a time.
 func (p Pause) check(now time.Time) error {
 	named := p.Of == PauseApp || p.Of == PauseRule
@@ -67,6 +72,8 @@ func (p Pause) check(now time.Time) error {
 		return fmt.Errorf("%w: this gateway cannot pause a %q", ErrRefused, p.Of)
 	case named != (p.Name != ""):
 		return fmt.Errorf("%w: an app or rule is paused by its name, a tenant or breaker without one", ErrRefused)
+	case len(p.Name) > longestNamed || len(p.By) > longestNamed:
+		return fmt.Errorf("%w: what is paused, or by whom, is longer than %d bytes", ErrRefused, longestNamed)
 	case len(p.Reason) > longestPauseReason:
 		return fmt.Errorf("%w: the reason is longer than %d bytes", ErrRefused, longestPauseReason)
 	case !p.Until.IsZero() && !p.Until.After(now):
@@ -84,6 +91,8 @@ func (s *Scheduler) Pause(now time.Time, p Pause) error {
 	p.Since = now
 	if before, again := s.pauses[p.key()]; again {
 		p.Since = before.Since
+	} else if len(s.pauses) >= mostPauses {
+		return fmt.Errorf("%w: %d pauses are in force; pause the tenant instead", ErrRefused, len(s.pauses))
 	}
 	s.pauses[p.key()], s.repaused = p, true
 	if p.Of == PauseBreaker {

@@ -1,7 +1,9 @@
 package bridge
 
 import (
+	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -110,6 +112,41 @@ func TestPauseThatSaysTooLittleIsRefused(t *testing.T) {
 		if err := tl.s.Pause(tl.now, p); !errors.Is(err, ErrRefused) {
 			t.Errorf("%+v: %v", p, err)
 		}
+	}
+}
+
+// TestWhatOperatorsSayFitsARecord: one that the broker does not take would be written for
+// ever, and its tenant stand still.
+func TestWhatOperatorsSayFitsARecord(t *testing.T) {
+	t.Parallel()
+	tl := newTimeline(t, Snapshot{})
+	long := strings.Repeat("x", 1<<20)
+	for _, p := range []Pause{{Of: PauseApp, Name: long}, {Of: PauseTenant, By: long}} {
+		if err := tl.s.Pause(tl.now, p); !errors.Is(err, ErrRefused) {
+			t.Errorf("%.20q by %.20q: %v", p.Name, p.By, err)
+		}
+	}
+	held := tl.trigger(planOf("r", "app", rules.Copy))
+	tl.done(tl.until(KindCall), VerdictLost, because(events.ReasonTimeout))
+	for held.State != RunHeld {
+		tl.done(tl.until(KindReconcile), VerdictDone)
+	}
+	if err := tl.s.Resolve(tl.now, held.ID, ResolveSucceeded, long); !errors.Is(err, ErrRefused) {
+		t.Errorf("resolved: %v", err)
+	}
+	refused := 0
+	for i := range 10_000 {
+		p := Pause{Of: PauseApp, Name: fmt.Sprint("app-", i), Reason: strings.Repeat("r", longestPauseReason)}
+		if err := tl.s.Pause(tl.now, p); errors.Is(err, ErrRefused) {
+			refused++
+		}
+	}
+	if err := tl.s.Pause(tl.now, Pause{Of: PauseApp, Name: "app-1", Reason: "still"}); err != nil {
+		t.Errorf("a pause that is in force cannot be changed: %v", err)
+	}
+	text, err := json.Marshal(tl.s.Pauses())
+	if err != nil || len(text) > 512<<10 || refused == 0 {
+		t.Errorf("%d pauses take %d bytes, %v", len(tl.s.Pauses()), len(text), err)
 	}
 }
 

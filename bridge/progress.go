@@ -170,6 +170,9 @@ func (s *Scheduler) issue(t *task, now time.Time) Command {
 		command.Cause, command.Results = run.Causes.Last, run.results()
 		if command.Parts = run.joined(KindResolve); command.Parts != nil {
 			command.Steps = slices.Clone(run.Plan.Steps[i:])
+			if run.Fate.State != "" {
+				command.Steps = command.Steps[:1]
+			}
 		}
 	case KindCancel:
 		step.CancelAt = now

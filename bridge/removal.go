@@ -175,10 +175,15 @@ func (r Removal) cancel(ctx context.Context, tenure *Tenure, held Snapshot) ([]s
 		var outcomes []events.Outcome
 		for _, run := range some {
 			outcomes = append(outcomes, run.Outbox...)
-			run.Outbox = nil
 		}
 		if err := r.Publisher.Publish(ctx, outcomes...); err != nil {
 			return nil, err
+		}
+		for _, run := range some {
+			if err := run.callBack(ctx, r.Publisher); err != nil {
+				return nil, err
+			}
+			run.Outbox = nil
 		}
 		if err := tenure.Save(ctx, Change{Ended: some, Cursor: held.Cursor}); err != nil {
 			return nil, err

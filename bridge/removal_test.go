@@ -20,7 +20,7 @@ func (r *rig) removal() bridge.Removal {
 	r.must(err)
 	return bridge.Removal{
 		Tenant: "acme", Journal: r.journal, Dead: r.letters(), Ledger: r.ledger, Leases: leases,
-		Publisher: events.NewPublisher(js, events.PublisherConfig{Subject: names.OutSubject}),
+		Publisher: events.NewPublisher(js, events.PublisherConfig{Subject: names.OutSubject, CallbackSubject: names.CallbackSubject}),
 	}
 }
 
@@ -103,6 +103,7 @@ func TestTenantWithManyRunsIsDropped(t *testing.T) {
 			Steps: []bridge.StepRecord{{State: bridge.StepWaiting}},
 		})
 	}
+	runs[7].Callbacks = []events.Callback{{Source: "adf", URL: "https://adf.example/1"}, {Source: "adf", URL: "https://adf.example/2"}}
 	r.must(tenure.Save(t.Context(), bridge.Change{Active: runs, Cursor: 1}))
 	removed, err := r.removal().Run(t.Context())
 	r.must(err)
@@ -111,5 +112,10 @@ func TestTenantWithManyRunsIsDropped(t *testing.T) {
 	}
 	for range many {
 		r.until("run.canceled")
+	}
+	waiting, err := r.broker.JetStream().Stream(t.Context(), r.broker.Names().Callbacks)
+	r.must(err)
+	if n := waiting.CachedInfo().State.Msgs; n != 2 {
+		t.Errorf("%d of those who wait for the end of a run are called back, want 2", n)
 	}
 }

@@ -25,6 +25,8 @@ func (s *Scheduler) Resolve(now time.Time, id, as, app string) error {
 		return fmt.Errorf("%w: run %s is not open; only a held run can be resolved", ErrRefused, id)
 	case t.run().State != RunHeld:
 		return fmt.Errorf("%w: run %s is %s; only a held run can be resolved", ErrRefused, id, t.run().State)
+	case len(app) > longestNamed:
+		return fmt.Errorf("%w: the app's id is longer than %d bytes", ErrRefused, longestNamed)
 	}
 	i := t.run().current()
 	action := t.run().Plan.Steps[i].Action

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/qlikgateway/gateway/bridge/rules"
+	"github.com/qlikgateway/gateway/events"
 	"github.com/qlikgateway/gateway/qlik"
 )
 
@@ -33,6 +35,24 @@ func (r *Run) restarts(i int, status qlik.ReloadStatus, now time.Time) bool {
 	policy := r.Plan.Retry
 	return slices.Contains(policy.On, string(status)) && r.Steps[i].Counted+1 < policy.Attempts &&
 		r.Stopping == "" && r.Restored.IsZero() && now.Add(policy.Wait).Before(r.limit())
+}
+
+// young says whether a step was denied an app that an earlier step of its run has made
+// so shortly before its call that not all of Qlik knows it yet.
+func (s *Scheduler) young(run *Run, i int, reason events.Reason) bool {
+	if reason != events.ReasonNotFound && reason != events.ReasonForbidden {
+		return false
+	}
+	for j := range run.Steps {
+		made, action := &run.Steps[j], run.Plan.Steps[j].Action
+		if made.State != StepSucceeded || action != rules.Copy && action != rules.Publish || made.Result.AppID != run.Plan.Steps[i].Args.App {
+			continue
+		}
+		if age := run.Steps[i].attempt().CalledAt.Sub(made.Ended); age.Abs() < s.limits.Young {
+			return true
+		}
+	}
+	return false
 }
 
 // had says whether a reload is known to be that of an attempt of the step.

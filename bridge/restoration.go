@@ -164,7 +164,7 @@ func (s *Scheduler) doubt(t *task, now time.Time) {
 	step := &t.run().Steps[i]
 	step.Sought = true
 	*step.attempt() = Attempt{CalledAt: t.run().Restored, QlikTime: s.restored.Clocks[s.names.Tenant]}
-	grace := s.limits.takeOverGrace(t.run().Plan.Steps[i].Action)
+	grace := s.limits.takenOver(t.run().Plan.Steps[i].Action)
 	ends := s.restored.At.Add(grace) // who worked before had ended by then
 	if latest := now.Add(grace); ends.After(latest) {
 		ends = latest

@@ -50,7 +50,7 @@ func (s *Scheduler) resume(t *task, now time.Time) {
 		}
 		step.attempt().Lost = true
 		step.NotBefore = now
-		t.pursuit().graceEnds = now.Add(s.limits.takeOverGrace(t.run().Plan.Steps[i].Action))
+		t.pursuit().graceEnds = now.Add(s.limits.takenOver(t.run().Plan.Steps[i].Action))
 	case StepSubmitted:
 		s.follow(t, step.Result.ReloadID, now)
 		t.pursuit().cancelAt = s.cancelAgain(step.CancelAt, now)

@@ -71,7 +71,7 @@ func newRigOn(t *testing.T, tenant *sim.Tenant, definitions string) *rig {
 	r.must(err)
 	r.revisions = bridge.NewRevisions(r.ledger)
 	r.limits = bridge.DefaultLimits()
-	r.limits.Poll, r.limits.Grace = 20*time.Millisecond, 100*time.Millisecond
+	r.limits.Poll, r.limits.Grace, r.limits.Lag = 20*time.Millisecond, 100*time.Millisecond, 0
 	r.compile(definitions)
 	r.listen(names)
 	return r

@@ -90,7 +90,7 @@ func (t *Tenure) save(ctx context.Context, change Change) error {
 		case errors.As(err, &refused) && refused.ErrorCode == codeStale:
 			return ErrDisplaced
 		case errors.As(err, &refused) && refused.ErrorCode == codeBusy:
-		case ctx.Err() != nil:
+		case errors.Is(err, nats.ErrMaxPayload), ctx.Err() != nil: // the first is true for ever
 			return fmt.Errorf("save tenant %s: %w", t.tenant, err)
 		}
 		if err := pause(ctx, wait); err != nil {

@@ -1,9 +1,13 @@
 package bridge_test
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/nats-io/nats.go"
 
 	"github.com/qlikgateway/gateway/bridge"
 	"github.com/qlikgateway/gateway/qlik/sim"
@@ -37,5 +41,21 @@ func TestChangeTooLargeForOneBatchIsWrittenInParts(t *testing.T) {
 	}
 	if early > 500 {
 		t.Errorf("%d records move the cursor, though the parts before the last must not", early)
+	}
+}
+
+// TestRecordThatNoMessageHoldsEndsTheTenure: to try for ever would leave the tenant still
+// and say nothing.
+func TestRecordThatNoMessageHoldsEndsTheTenure(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sim.Config{}, reloadSales)
+	tenure, err := r.ledger.TakeOver(t.Context(), "acme", "test")
+	r.must(err)
+	large := &bridge.Run{ID: "run-1", Tenant: "acme", State: bridge.RunReady, Error: strings.Repeat("x", 2<<20)}
+	small := &bridge.Run{ID: "run-2", Tenant: "acme", State: bridge.RunReady}
+	for _, runs := range [][]*bridge.Run{{large}, {small, large}} {
+		if err := tenure.Save(t.Context(), bridge.Change{Active: runs}); !errors.Is(err, nats.ErrMaxPayload) {
+			t.Errorf("%d runs: %v, want %v", len(runs), err, nats.ErrMaxPayload)
+		}
 	}
 }

@@ -48,8 +48,8 @@ func (w *worker) seekReload(ctx context.Context, report *Report) error {
 	return nil
 }
 
-// seekCopy looks for the copy by its name and the mark of the attempt. The
-// document's dialect has no way to look.
+// seekCopy looks for the copy by its name and the mark of the attempt, among the apps made
+// since the call. The document's dialect has no way to look.
 func (w *worker) seekCopy(ctx context.Context, report *Report) error {
 	args := report.Command.Step.Args
 	if w.client.Dialect() != qlik.Cloud || args.Name == "" {
@@ -61,6 +61,9 @@ func (w *worker) seekCopy(ctx context.Context, report *Report) error {
 		return err
 	}
 	for _, item := range items {
+		if !item.CreatedAt.IsZero() && item.CreatedAt.Before(report.Command.Since.Add(-clockSlack)) {
+			continue
+		}
 		app, err := w.client.GetApp(ctx, item.ResourceID)
 		var failure *qlik.Error
 		if errors.As(err, &failure) && failure.Reason() == qlik.ReasonNotFound {

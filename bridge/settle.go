@@ -105,7 +105,11 @@ func (s *Scheduler) tellRun(t *task, now time.Time) {
 			State: string(run.Steps[i].State), Attempts: run.Steps[i].Tried,
 		})
 	}
-	s.put(t, -1, events.TypePrefix+"run."+string(run.State), run.ID, now, data)
+	about := -1
+	if run.State == RunHeld {
+		about = run.current() // it may be held again, at this step or at another
+	}
+	s.put(t, about, events.TypePrefix+"run."+string(run.State), run.ID, now, data)
 }
 
 // put encodes an outcome of a run. Its id names the run, the step and what became
@@ -117,15 +121,15 @@ func (s *Scheduler) put(t *task, i int, kind, key string, now time.Time, data an
 		id = fmt.Sprintf("%s/%s/%d", run.ID, run.Plan.Steps[i].Name, run.Steps[i].Tried) + "/" + strings.TrimPrefix(kind, events.TypePrefix)
 	}
 	run.Outbox = append(run.Outbox, must(events.NewOutcome(events.Head{
-		ID: id, Type: kind, Tenant: run.Tenant, Rule: run.Rule, Subject: subjectOf(run, i, key), Key: key, Time: now,
+		ID: id, Type: kind, Tenant: run.Tenant, Rule: run.Rule, Subject: subjectOf(run, i, kind, key), Key: key, Time: now,
 		CausationID: run.Causes.Newest(), CorrelationID: run.ID, TraceParent: trace(run.Trace, run.ID), Hops: run.Hops,
 	}, data)))
 }
 
 // subjectOf is the CloudEvents subject of an outcome.
-func subjectOf(run *Run, i int, key string) string {
+func subjectOf(run *Run, i int, kind, key string) string {
 	switch {
-	case i < 0:
+	case i < 0, kind == events.TypeRunHeld:
 		return "runs/" + key
 	case run.Plan.Steps[i].Action == rules.Emit:
 		return cmp.Or(run.Plan.Steps[i].Args.Subject, "runs/"+key)

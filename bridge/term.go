@@ -203,25 +203,28 @@ func (t *term) tell(work context.Context, outcomes []events.Outcome) error {
 	}
 	t.tracedOutcomes(outcomes, began)
 	for _, outcome := range outcomes {
-		t.d.cfg.Metrics.told(t.d.cfg.Tenant, outcome.Type)
+		t.d.cfg.Metrics.told(outcome)
 		t.log.Info().Str("hop", "published").Str("type", outcome.Type).Str("event_id", outcome.ID).
 			Str("run_id", outcome.CorrelationID).Msg("outcome published")
 	}
 	return nil
 }
 
-// callBack has those told who wait for the end of a run. Its outcome is the last in
-// the outbox of a run that has ended.
+// callBack has those told who wait for the end of a run.
 func (t *term) callBack(work context.Context, run *Run) error {
-	if !run.State.Ended() || len(run.Callbacks) == 0 || len(run.Outbox) == 0 {
-		return nil
-	}
-	end := run.Outbox[len(run.Outbox)-1]
-	err := t.persist(work, func() error { return t.d.cfg.Publisher.CallBack(work, end, run.Callbacks...) })
-	if err != nil {
+	if err := t.persist(work, func() error { return run.callBack(work, t.d.cfg.Publisher) }); err != nil {
 		return fmt.Errorf("store callbacks: %w", err)
 	}
 	return nil
+}
+
+// callBack has those told who wait for the end of the run, once it has ended. Its
+// outcome is the last in the outbox.
+func (r *Run) callBack(ctx context.Context, by *events.Publisher) error {
+	if !r.State.Ended() || len(r.Callbacks) == 0 || len(r.Outbox) == 0 {
+		return nil
+	}
+	return by.CallBack(ctx, r.Outbox[len(r.Outbox)-1], r.Callbacks...)
 }
 
 // persist does a thing again until it works or work ends.

@@ -1,7 +1,6 @@
 package bridge
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -60,8 +59,8 @@ func (w *worker) do(ctx context.Context, command Command) (report Report) {
 			break
 		}
 		if w.identity.Load() == nil {
-			err = cmp.Or(w.through(ctx, w.meet, &report), errUnmet)
-			break
+			report.Sent, report.Verdict = false, w.introduce(ctx, &report)
+			return report
 		}
 		err = w.while(ctx, w.call, &report)
 	case KindPoll:
@@ -80,7 +79,7 @@ func (w *worker) do(ctx context.Context, command Command) (report Report) {
 		err = w.probe(ctx)
 	}
 	report.Verdict = Judge(err, idempotent)
-	if errors.Is(err, qlik.ErrOpen) || errors.Is(err, errStalled) || errors.Is(err, errUnmet) {
+	if errors.Is(err, qlik.ErrOpen) || errors.Is(err, errStalled) {
 		report.Sent = false
 	}
 	var failure *qlik.Error

@@ -62,6 +62,7 @@ func (w *world) restoreBackup() {
 	w.recent, w.cursor, w.byHand, w.outbox = b.recent, b.cursor, b.byHand, nil
 	w.apps, w.blocks, w.foreign, w.pauses = b.apps, b.blocks, b.foreign, b.pauses
 	w.journal = w.journal[:b.last]
+	maps.DeleteFunc(w.holds, func(id string, _ bool) bool { return w.told[id] == "" }) // what was not told by then is forgotten
 	w.restored = Restoration{Taken: b.taken, At: w.now, Last: uint64(b.last), Clocks: map[string]time.Time{"acme": b.at.Truncate(time.Second)}}
 	for _, run := range w.active {
 		if w.broken != forgetsBackup {
@@ -85,7 +86,7 @@ func (w *world) forgotten(r *tenantReload) bool {
 }
 
 // claimed says whether a reload whose owner was forgotten was taken for that of
-// another run of the same app. Then its owner's is still to be made.
+// another step of the same app. Then its owner's is still to be made.
 func (w *world) claimed(r *tenantReload) bool {
 	if !w.forgotten(r) {
 		return false
@@ -93,7 +94,7 @@ func (w *world) claimed(r *tenantReload) bool {
 	for _, runs := range []map[string]*Run{w.active, w.recent} {
 		for id, run := range runs {
 			for i := range run.Steps {
-				if id != r.run && run.Steps[i].had(r.ID) {
+				if r.owner != owner(Command{Run: id, Index: i}) && run.Steps[i].had(r.ID) {
 					return true
 				}
 			}

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/qlikgateway/gateway/bridge/rules"
@@ -107,6 +108,11 @@ func (w *world) reckon() {
 		w.joins(run)
 		w.endings(run)
 	}
+	for id := range w.holds {
+		if w.told[id] != events.TypeRunHeld {
+			w.violated("I5", "hold %s was told as %q", id, w.told[id])
+		}
+	}
 	for _, entry := range w.journal {
 		if entry.foreign != "" {
 			w.foreigner(entry.foreign)
@@ -149,6 +155,9 @@ func (w *world) steps(run *Run) {
 		}
 		if step.State == StepCanceled && step.Reason != events.ReasonReloadCanceled {
 			continue // it was not under way
+		}
+		if !w.jumped && step.Reason == events.ReasonNotFound && strings.HasPrefix(run.Plan.Steps[i].Args.App, "made-") && run.Plan.Steps[i].Action != rules.Delete {
+			w.violated("young", "step %d of run %s failed, since Qlik did not know yet what the run had made", i, run.ID)
 		}
 		want := 1 + step.restarted()
 		if n := w.tellings(run, i); n < want || n > want && w.restored.At.IsZero() { // what a backup did not hold is told again

@@ -135,7 +135,7 @@ func (q *tenant) look(command Command, report *Report, at time.Time) {
 	switch command.Step.Action {
 	case rules.Reload:
 		for _, r := range q.reloads {
-			if r.AppID == command.Step.Args.App && !r.gone {
+			if r.AppID == command.Step.Args.App && !r.gone && at.Sub(r.CreationTime) >= q.lag {
 				report.Listed = append(report.Listed, r.as(at))
 			}
 		}
@@ -189,8 +189,13 @@ func (q *tenant) twin(args rules.Args) *tenantApp {
 }
 
 // copyApp holds I2: one copy for each step.
-func (q *tenant) copyApp(command Command, report *Report) {
-	q.anew(command, &tenantApp{source: command.Step.Args.App, mark: command.Token}, report)
+func (q *tenant) copyApp(command Command, report *Report, at time.Time) {
+	q.anew(command, &tenantApp{source: command.Step.Args.App, mark: command.Token, made: at}, report)
+}
+
+// denies says whether an app was made so shortly before that it is not known yet.
+func (q *tenant) denies(id string, at time.Time) bool {
+	return slices.ContainsFunc(q.apps, func(app *tenantApp) bool { return app.id == id && at.Sub(app.made) < q.shy })
 }
 
 // anew makes an app, which a step does once.

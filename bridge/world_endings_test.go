@@ -63,6 +63,9 @@ func (w *world) endings(run *Run) {
 	if run.Fate.State == "" {
 		for i := range run.Steps {
 			turn := run.Plan.Steps[i].Turn
+			if turn == rules.OnFailure && run.Reason == events.ReasonJoinExpired {
+				w.violated("I9", "the join of run %s expired and step %d for that had no turn", run.ID, i)
+			}
 			if (turn == rules.Always || turn == rules.OnFailure && run.State != RunSucceeded) && run.State != RunExpired && run.State != RunCanceled {
 				w.violated("I9", "run %s is %s and step %d for that had no turn", run.ID, run.State, i)
 			}
@@ -84,7 +87,7 @@ func (w *world) tellings(run *Run, i int) int {
 	plan, n := run.Plan.Steps[i], 0
 	prefix := run.ID + "/" + plan.Name + "/"
 	for id, kind := range w.told {
-		if !strings.HasPrefix(id, prefix) || kind == events.TypeReloadQueued || kind == events.TypeReloadStarted {
+		if !strings.HasPrefix(id, prefix) || kind == events.TypeReloadQueued || kind == events.TypeReloadStarted || kind == events.TypeRunHeld {
 			continue
 		}
 		n++

@@ -12,7 +12,8 @@ import (
 func joinPlans(a, b string) []rules.Plan {
 	var plans []rules.Plan
 	for _, part := range []string{"left", "right"} {
-		plan := planOf("both", a, rules.Reload, rules.Reload)
+		plan := planOf("both", a, rules.Reload, rules.Reload, rules.Emit, rules.Emit)
+		endings(plan, 2, 3)
 		plan.Join = &rules.Join{Parts: []string{"left", "right"}, Need: 2, Within: 2 * time.Minute, Is: []string{part}}
 		plan.Steps[1].Args.App = ""
 		plan.Steps[1].Late = map[string]string{"app": "${events.left.data.app}"}
@@ -65,13 +66,13 @@ func (w *world) joins(run *Run) {
 			w.violated("join", "run %s has event %d as its %s, the newest is %d", run.ID, run.Parts[part], part, sequence)
 		}
 	}
-	enough := len(newest) >= run.Plan.Join.Need
+	enough, began := len(newest) >= run.Plan.Join.Need, run.Steps[0].Tried > 0
 	switch {
-	case run.Rule == "both" && !run.Started.IsZero() && run.Plan.Steps[1].Args.App != appOfLeft(newest):
+	case run.Rule == "both" && began && run.Plan.Steps[1].Args.App != appOfLeft(newest):
 		w.violated("join", "run %s took app %s of an older event", run.ID, run.Plan.Steps[1].Args.App)
-	case !run.Started.IsZero() && !enough && !run.Plan.Join.Go:
+	case began && !enough && !run.Plan.Join.Go:
 		w.violated("join", "run %s went with %v only", run.ID, newest)
-	case run.Reason == "join_expired" && (enough || !run.Started.IsZero()):
+	case run.Reason == "join_expired" && (enough || began):
 		w.violated("join", "run %s expired with %v", run.ID, newest)
 	}
 }

@@ -14,8 +14,10 @@ import (
 // A tenant is Qlik as far as a dispatcher can tell, with every fault it may have.
 type tenant struct {
 	w       *world
-	cloud   bool // its dialect
-	echo    bool // it keeps resource ids
+	cloud   bool          // its dialect
+	echo    bool          // it keeps resource ids
+	lag     time.Duration // its lists show a reload so late
+	shy     time.Duration // it denies an app so long after it was made
 	down    bool
 	locked  bool // refuses our credentials
 	reloads []*tenantReload
@@ -43,7 +45,7 @@ type tenantReload struct {
 // A tenantApp is an app that was copied or published.
 type tenantApp struct {
 	id, source, space, mark string
-	published               time.Time
+	made, published         time.Time
 	owner                   string // run and step that made it anew
 }
 
@@ -54,7 +56,7 @@ type arrival struct {
 }
 
 func newTenant(w *world) *tenant {
-	return &tenant{w: w, cloud: w.chance(2), echo: w.chance(3), calls: map[qlik.Class][]time.Time{}, refused: map[string]bool{},
+	return &tenant{w: w, cloud: w.chance(2), echo: w.chance(3), lag: w.seconds(int(w.limits.Lag/time.Second)) * time.Duration(w.IntN(2)), shy: w.seconds(int(w.limits.Young/time.Second)) * time.Duration(w.IntN(2)), calls: map[qlik.Class][]time.Time{}, refused: map[string]bool{},
 		places: map[string]string{}, gone: map[string]bool{}, held: map[string]bool{}}
 }
 
@@ -177,11 +179,14 @@ func (q *tenant) take(command Command, report *Report, at time.Time) (*Report, e
 	switch command.Kind {
 	case KindCall:
 		q.inOrder(command)
+		if q.denies(command.Step.Args.App, at) {
+			return report, &qlik.Error{Status: []int{403, 404}[q.w.IntN(2)], Sent: true}
+		}
 		switch command.Step.Action {
 		case rules.Reload:
 			return report, q.startReload(command, report, at)
 		case rules.Copy:
-			q.copyApp(command, report)
+			q.copyApp(command, report, at)
 		case rules.Publish:
 			return report, q.publish(command, report, at)
 		case rules.Move, rules.Delete:

@@ -44,7 +44,9 @@ type world struct {
 	live    *process
 	old     []*process // displaced, and not yet aware of it
 	told    map[string]string
+	holds   map[string]bool // ids under which runs that are held have to be told
 	crashes int
+	jumped  bool // the clock of one process was not that of the one before
 	calm    bool // faults have stopped
 	broken  mutation
 	talks   bool            // tells its story
@@ -69,7 +71,7 @@ func (w *world) violated(invariant, format string, args ...any) {
 func newWorld(seed uint64, broken mutation, seen func(from, to string)) *world {
 	w := &world{
 		Rand: rand.New(rand.NewPCG(seed, 1)), now: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC),
-		active: map[string]*Run{}, apps: map[string]AppRecord{}, recent: map[string]*Run{}, told: map[string]string{}, byHand: map[string]bool{}, broken: broken, seen: seen, talks: *historyOf != 0,
+		active: map[string]*Run{}, apps: map[string]AppRecord{}, recent: map[string]*Run{}, told: map[string]string{}, holds: map[string]bool{}, byHand: map[string]bool{}, broken: broken, seen: seen, talks: *historyOf != 0,
 	}
 	w.limits = DefaultLimits()
 	w.limits.Slow, w.limits.Poll = time.Minute, 5*time.Second
@@ -82,6 +84,12 @@ func newWorld(seed uint64, broken mutation, seen func(from, to string)) *world {
 	}
 	w.plans = worldPlans(w.Rand)
 	w.tenant = newTenant(w)
+	switch broken {
+	case believesLists:
+		w.limits.Lag = 0
+	case believesDenials:
+		w.limits.Young = 0
+	}
 	w.boot()
 	return w
 }
@@ -138,6 +146,7 @@ func (w *world) boot() {
 	if w.live != nil && offset > w.live.offset {
 		w.tenant.forgetCalls() // a clock set forward makes the calls it recorded look older
 	}
+	w.jumped = w.jumped || w.live != nil && offset != w.live.offset
 	w.epoch++
 	w.live = newProcess(w, offset)
 }
@@ -224,6 +233,9 @@ func (w *world) save(p *process, change Change) bool {
 			}
 		}
 		w.active[run.ID] = cloneRun(run)
+		if run.State == RunHeld {
+			w.holds[holdOf(run)] = true
+		}
 	}
 	for _, run := range change.Ended {
 		if _, twice := w.recent[run.ID]; twice {
@@ -251,6 +263,12 @@ func (w *world) save(p *process, change Change) bool {
 		w.foreign = slices.Clone(change.Foreign)
 	}
 	return true
+}
+
+// holdOf is the id under which a held run has to be told: one for each hold.
+func holdOf(run *Run) string {
+	i := run.current()
+	return fmt.Sprintf("%s/%s/%d/run.held", run.ID, run.Plan.Steps[i].Name, run.Steps[i].Tried)
 }
 
 // publish tells subscribers outcomes, whose ids must not change their meaning.

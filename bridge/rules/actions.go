@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -170,6 +171,9 @@ func (a *Args) setText(path, text string) error {
 	if path != "description" && path != "that" && utf8.RuneCountInString(text) > maxText {
 		return fmt.Errorf("longer than %d characters", maxText)
 	}
+	if path == "subject" && strings.ContainsFunc(text, notOfAttributes) {
+		return errors.New("has a control character, which no attribute of an event may have")
+	}
 	switch path {
 	case "app":
 		a.App = text
@@ -198,6 +202,9 @@ func (a *Args) setText(path, text string) error {
 	}
 	return nil
 }
+
+// notOfAttributes says which characters CloudEvents keeps out of attributes.
+func notOfAttributes(r rune) bool { return unicode.IsControl(r) || r == utf8.RuneError }
 
 // get returns the text at path, "" when it is not set or not text.
 func (a *Args) get(path string) string {

@@ -106,7 +106,11 @@ func (a *Args) setData(name string, value any) error {
 			return err
 		}
 		value = text
-	case string, bool, int64, uint64, float64:
+	case float64:
+		if _, err := asText(v); err != nil { // JSON has no such number
+			return err
+		}
+	case string, bool, int64, uint64:
 	default:
 		return fmt.Errorf("expected text, a number, true or false, got %s", describe(value))
 	}

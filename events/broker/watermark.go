@@ -9,11 +9,20 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/synadia-io/orbit.go/jetstreamext"
 )
 
 // markEvery is how often the water mark is written while streams grow: what was
 // stored after the last mark and then lost goes unnoticed.
 const markEvery = time.Second
+
+const (
+	unmarked     = 20_000 // more messages than a stream gets in that time
+	largestBatch = 1000   // messages that the server takes in one atomic batch
+)
 
 // A mark is how far a stream had come.
 type mark struct {
@@ -45,6 +54,11 @@ func (b *Broker) compare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if was := marks[b.names.In]; now[b.names.In].Last < was.Last {
+		if err := b.skip(ctx, was.Last+unmarked); err != nil {
+			return fmt.Errorf("have %s go on behind what it lost: %w", b.names.In, err)
+		}
+	}
 	for name, was := range marks {
 		is := now[name]
 		switch {
@@ -55,6 +69,33 @@ func (b *Broker) compare(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// skip has the journal's next event get a sequence behind one, as if nothing had been
+// lost: dispatchers have read up to there, and would take a sequence that comes again
+// for an event that they have admitted.
+func (b *Broker) skip(ctx context.Context, last uint64) error {
+	stream, err := b.js.Stream(ctx, b.names.In)
+	if err != nil {
+		return err
+	}
+	at := stream.CachedInfo().State
+	if at.Msgs == 0 {
+		return stream.Purge(ctx, jetstream.WithPurgeSequence(last+1))
+	}
+	nobodys := b.names.InSubject + ".-.-" // of no tenant, so that nobody reads it
+	for at.LastSeq < last {
+		batch := make([]*nats.Msg, min(last-at.LastSeq, largestBatch))
+		for i := range batch {
+			batch[i] = nats.NewMsg(nobodys)
+		}
+		ack, err := jetstreamext.PublishMsgBatch(ctx, b.js, batch)
+		if err != nil {
+			return err
+		}
+		at.LastSeq = ack.Sequence
+	}
+	return stream.Purge(ctx, jetstream.WithPurgeSubject(nobodys))
 }
 
 func (b *Broker) miss(text string) {
