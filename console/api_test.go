@@ -216,3 +216,25 @@ func TestTheLogIsTurnedUpAndDownWhileItRuns(t *testing.T) {
 		t.Errorf("the log has %s", log.String())
 	}
 }
+
+func TestWhoNamesWhatIsNotThereIsToldWhereToLook(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	for _, ask := range []struct {
+		method, path, body, names string
+	}{
+		{http.MethodGet, "/api/v1/runs/none", "", "gateway runs ls and GET /api/v1/runs"},
+		{http.MethodPost, "/api/v1/runs/none/cancel", "{}", "gateway runs ls and GET /api/v1/runs"},
+		{http.MethodGet, "/api/v1/dead/99", "", "gateway dead ls and GET /api/v1/dead"},
+		{http.MethodGet, "/api/v1/dead/none", "", "gateway dead ls and GET /api/v1/dead"},
+		{http.MethodGet, "/api/v1/events/none", "", "gateway events tail and GET /api/v1/events"},
+		{http.MethodPost, "/api/v1/subscriptions/none/enable", "{}", "gateway subscriptions ls and GET /api/v1/subscriptions"},
+		{http.MethodPost, "/api/v1/pauses", `{"rule": "none"}`, "gateway rules ls and GET /api/v1/rules"},
+		{http.MethodPost, "/api/v1/pauses", `{"tenant": "none"}`, "gateway tenants ls and GET /api/v1/tenants"},
+		{http.MethodGet, "/nothing", "", "/openapi.json describes the API"},
+	} {
+		if answer := d.ask(ask.method, ask.path, ask.body, "Content-Type", "application/json"); answer.StatusCode/100 != 4 || !strings.Contains(answer.body, ask.names) {
+			t.Errorf("%s %s: %s %s", ask.method, ask.path, answer.Status, answer.body)
+		}
+	}
+}

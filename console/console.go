@@ -111,7 +111,9 @@ func (c *Console) routes() http.Handler {
 		c.Log.Error().Interface("fault", fault).Str("path", g.FullPath()).Msg("console: internal error")
 		problem(g, http.StatusInternalServerError, "internal error; see the gateway's log")
 	}))
-	router.NoRoute(func(g *gin.Context) { problem(g, http.StatusNotFound, "nothing is here; try /api/v1/runs") })
+	router.NoRoute(func(g *gin.Context) {
+		problem(g, http.StatusNotFound, "nothing is here: the pages begin at /, and /openapi.json describes the API")
+	})
 	router.NoMethod(func(g *gin.Context) { problem(g, http.StatusMethodNotAllowed, "this is not done to what is here") })
 	router.GET("/healthz", func(g *gin.Context) { g.JSON(http.StatusOK, gin.H{"status": "ok", "version": c.Version}) })
 	router.GET("/readyz", c.readyz)
@@ -223,7 +225,7 @@ func (c *Console) showRun(g *gin.Context) {
 	run, err := c.Ledger.Run(ctx, g.Param("id"))
 	switch {
 	case errors.Is(err, bridge.ErrNoRun):
-		problem(g, http.StatusNotFound, "no run has this id; /api/v1/runs lists them, ended ones for seven days")
+		problem(g, http.StatusNotFound, noRun)
 	case err != nil:
 		c.unavailable(g, err)
 	default:

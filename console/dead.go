@@ -181,7 +181,7 @@ func (cfg Config) replayDead(c *gin.Context) {
 func sequenceOf(c *gin.Context) (uint64, bool) {
 	sequence, err := strconv.ParseUint(c.Param("seq"), 10, 64)
 	if err != nil {
-		problem(c, http.StatusBadRequest, "the sequence of a dead letter is a whole number; /api/v1/dead lists them")
+		problem(c, http.StatusBadRequest, "the sequence of a dead letter is a whole number; gateway dead ls and GET /api/v1/dead list them")
 	}
 	return sequence, err == nil
 }
@@ -190,9 +190,9 @@ func sequenceOf(c *gin.Context) (uint64, bool) {
 func (cfg Config) deadProblem(c *gin.Context, err error) {
 	switch {
 	case errors.Is(err, events.ErrNoDeadLetter):
-		problem(c, http.StatusNotFound, "no dead letter has this sequence; /api/v1/dead lists them, for thirty days")
+		problem(c, http.StatusNotFound, "no dead letter has this sequence; gateway dead ls and GET /api/v1/dead list them, for thirty days")
 	case errors.Is(err, bridge.ErrNoRun):
-		problem(c, http.StatusNotFound, "no run has this id; /api/v1/runs lists them, ended ones for seven days")
+		problem(c, http.StatusNotFound, noRun)
 	case errors.Is(err, bridge.ErrRefused):
 		problem(c, http.StatusConflict, err.Error())
 	default:

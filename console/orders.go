@@ -19,6 +19,9 @@ import (
 // maxOrder bounds the body of an order.
 const maxOrder = 64 << 10
 
+// noRun answers who names a run that is not there, on the command line or by the API.
+const noRun = "no run has this id; gateway runs ls and GET /api/v1/runs list them, ended ones for seven days"
+
 // sameSite refuses what a page of another site has a browser send: such a page can
 // send neither JSON nor a DELETE without being asked for its origin, and cannot
 // hide it.
@@ -108,7 +111,7 @@ func (c *Console) give(g *gin.Context, order bridge.Order) error {
 func (c *Console) order(g *gin.Context, order bridge.Order) {
 	switch err := c.give(g, order); {
 	case errors.Is(err, bridge.ErrNoRun):
-		problem(g, http.StatusNotFound, "no run has this id; /api/v1/runs lists them, ended ones for seven days")
+		problem(g, http.StatusNotFound, noRun)
 	case errors.Is(err, bridge.ErrRefused):
 		problem(g, http.StatusConflict, err.Error())
 	case errors.Is(err, bridge.ErrNobody):

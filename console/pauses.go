@@ -41,7 +41,7 @@ type PauseOrder struct {
 }
 
 // errNoPause is what somebody asks for who names a pause that is not there.
-var errNoPause = errors.New("nothing of this id is paused; /api/v1/pauses lists what is")
+var errNoPause = errors.New("nothing of this id is paused; gateway pause ls and GET /api/v1/pauses list what is")
 
 // routePauses serves pauses; change guards what changes something.
 func (c *Console) routePauses(api *gin.RouterGroup, change guard) {
@@ -145,7 +145,7 @@ func (s *Setup) pauseFor(order PauseOrder) (tenant string, p bridge.Pause, err e
 		named, p.Of, p.Name = named+1, bridge.PauseRule, order.Rule
 		i := slices.IndexFunc(s.Rules, func(rule rules.Definition) bool { return rule.Name == order.Rule })
 		if i < 0 {
-			return "", p, fmt.Errorf("no rule %q is configured; /api/v1/rules lists them", order.Rule)
+			return "", p, fmt.Errorf("no rule %q is configured; gateway rules ls and GET /api/v1/rules list them", order.Rule)
 		}
 		if tenant == "" {
 			tenant = s.Rules[i].Tenant
@@ -169,7 +169,7 @@ func (s *Setup) pauseFor(order PauseOrder) (tenant string, p bridge.Pause, err e
 	case tenant == "":
 		return "", p, errors.New("tenant is missing: there are several")
 	case !known:
-		return "", p, fmt.Errorf("no tenant %q is configured; /api/v1/tenants lists them", tenant)
+		return "", p, fmt.Errorf("no tenant %q is configured; gateway tenants ls and GET /api/v1/tenants list them", tenant)
 	}
 	return tenant, p, nil
 }

@@ -108,7 +108,7 @@ func (cfg Config) changeSubscription(c *gin.Context, change func(context.Context
 
 func (cfg Config) subscriptionProblem(c *gin.Context, err error) {
 	if errors.Is(err, events.ErrNoSubscription) {
-		problem(c, http.StatusNotFound, "no subscription of this name has begun; /api/v1/subscriptions lists them")
+		problem(c, http.StatusNotFound, "no subscription of this name has begun; gateway subscriptions ls and GET /api/v1/subscriptions list them")
 		return
 	}
 	cfg.unavailable(c, err)

@@ -81,7 +81,7 @@ func (c *Console) listEvents(g *gin.Context) {
 func (c *Console) showEvent(g *gin.Context) {
 	sequence, err := strconv.ParseUint(g.Param("seq"), 10, 64)
 	if err != nil || sequence == 0 {
-		problem(g, http.StatusBadRequest, "the sequence of an outcome is a whole number; /api/v1/events lists them")
+		problem(g, http.StatusBadRequest, "the sequence of an outcome is a whole number; gateway events tail and GET /api/v1/events list them")
 		return
 	}
 	ctx, cancel := context.WithTimeout(g.Request.Context(), answerLimit)
