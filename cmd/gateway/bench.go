@@ -58,7 +58,7 @@ Load is open-loop: a request that waits for a connection counts from when it was
   gateway bench --recover 1000000
   gateway bench --memory 100000
   gateway bench --url https://gateway.example.com/hooks/jobs -H "Authorization: Bearer $SECRET" --rate 50`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
 			ctx, stop := untilSignal(command.Context())
 			defer stop()

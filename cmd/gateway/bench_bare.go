@@ -16,7 +16,7 @@ import (
 func newBareCommand() *cobra.Command {
 	var data string
 	command := &cobra.Command{
-		Use: "bare", Hidden: true, Args: cobra.NoArgs, Short: "A NATS server alone, for `gateway bench`",
+		Use: "bare", Hidden: true, Args: noArguments, Short: "A NATS server alone, for `gateway bench`",
 		RunE: func(command *cobra.Command, _ []string) error {
 			ctx, stop := untilSignal(command.Context())
 			defer stop()

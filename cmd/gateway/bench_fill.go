@@ -33,7 +33,7 @@ const fillers = 1024
 func newFillCommand() *cobra.Command {
 	var f filling
 	command := &cobra.Command{
-		Use: "fill", Hidden: true, Args: cobra.NoArgs, Short: "Fill the journal for `gateway bench`",
+		Use: "fill", Hidden: true, Args: noArguments, Short: "Fill the journal for `gateway bench`",
 		RunE: func(command *cobra.Command, _ []string) error {
 			ctx, stop := untilSignal(command.Context())
 			defer stop()

@@ -36,7 +36,7 @@ const (
 func newFloorCommand() *cobra.Command {
 	var f floor
 	command := &cobra.Command{
-		Use: "floor", Hidden: true, Args: cobra.NoArgs, Short: "What `gateway bench` compares with",
+		Use: "floor", Hidden: true, Args: noArguments, Short: "What `gateway bench` compares with",
 		RunE: func(command *cobra.Command, _ []string) error {
 			ctx, stop := untilSignal(command.Context())
 			defer stop()

@@ -27,7 +27,7 @@ func newBreakerCommand() *cobra.Command {
 
 func (o *operator) newBreakerLs() *cobra.Command {
 	return &cobra.Command{
-		Use: "ls", Short: "List the breakers of all tenants", Example: "  gateway breaker ls", Args: cobra.NoArgs,
+		Use: "ls", Short: "List the breakers of all tenants", Example: "  gateway breaker ls", Args: noArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
 			var list console.List[console.TenantStatus]
 			out := command.OutOrStdout()

@@ -17,7 +17,7 @@ func newCheckCommand() *cobra.Command {
 		Use:     "check",
 		Short:   "Check a configuration file: every mistake at once, with its line",
 		Example: "  gateway check --config gateway.yaml",
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
 			return check(command.OutOrStdout(), path, asJSON)
 		},

@@ -39,7 +39,7 @@ func (o *operator) newDeadLs() *cobra.Command {
 		Use:     "ls",
 		Short:   "List dead letters, the newest first",
 		Example: "  gateway dead ls --limit 50",
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
 			query := url.Values{"limit": {strconv.Itoa(limit)}}
 			if before > 0 {

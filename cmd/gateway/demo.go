@@ -55,7 +55,7 @@ func newDemoCommand() *cobra.Command {
 		Use:     "demo",
 		Short:   "Show the whole way on a simulated tenant: no configuration, no account, nothing kept",
 		Example: "  gateway demo\n  gateway demo --once --json",
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
 			if d.fault != "" && d.fault != faultDouble && d.fault != faultLose {
 				return errors.New("--fault: expected double or lose")

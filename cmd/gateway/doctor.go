@@ -61,7 +61,7 @@ func newDoctorCommand() *cobra.Command {
 		Long: "Reads the configuration as `gateway run` would, and looks at the store, the running gateway, each Qlik tenant (address, clock,\n" +
 			"credentials, every app and space that a rule names) and the webhook at Qlik. Nothing is changed. Exit code 1 when something fails.",
 		Example: "  gateway doctor --config gateway.yaml",
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
 			ctx, stop := untilSignal(command.Context())
 			defer stop()

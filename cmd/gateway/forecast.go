@@ -46,7 +46,7 @@ triggers, runs, reloads, saved, wait_p50, wait_p99, wait_max, quota_peak (most r
 		Example: `  gateway forecast --config gateway.yaml --trace events.jsonl
   gateway forecast --config gateway.yaml --trace events.jsonl --outage 10m@02:00 --svg night.svg
   gateway forecast --config gateway.yaml --trace events.jsonl --outage 10m@2026-11-01T02:00:00Z --reload-time 5m --json`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
 			err := f.run(command)
 			if wrong, ok := errors.AsType[usageError](err); ok {

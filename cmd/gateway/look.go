@@ -22,7 +22,7 @@ func newRulesCommand() *cobra.Command {
 	command := &cobra.Command{Use: "rules", Short: "Show the rules in force, and try events on them"}
 	o.flags(command)
 	command.AddCommand(&cobra.Command{
-		Use: "ls", Short: "List the rules in force with their newest runs", Example: "  gateway rules ls", Args: cobra.NoArgs,
+		Use: "ls", Short: "List the rules in force with their newest runs", Example: "  gateway rules ls", Args: noArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
 			var list console.List[console.RuleStatus]
 			out := command.OutOrStdout()
@@ -51,7 +51,7 @@ func (o *operator) newTry() *cobra.Command {
 		Use:     "try --source NAME [--data FILE]",
 		Short:   "Say what the rules in force would do with an event; nothing is done",
 		Example: `  echo '{"batch": "today"}' | gateway rules try --source events --type com.example.inventory.loaded --data -`,
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		RunE: func(command *cobra.Command, _ []string) (err error) {
 			switch file {
 			case "":
@@ -77,6 +77,7 @@ func (o *operator) newTry() *cobra.Command {
 	flags.StringVar(&event.Outcome, "outcome", "", "succeeded, failed or other, as a preset would say")
 	flags.StringVar(&event.Job, "job", "", "the job's name, as a preset would say")
 	flags.StringVar(&file, "data", "", "file with the body as JSON; - = standard input")
+	_ = command.MarkFlagRequired("source") // it exists
 	return command
 }
 
@@ -108,7 +109,7 @@ func newSourcesCommand() *cobra.Command {
 	command := &cobra.Command{Use: "sources", Short: "Show who may send events, and what came of it"}
 	o.flags(command)
 	command.AddCommand(&cobra.Command{
-		Use: "ls", Short: "List sources with what they sent since the gateway started", Example: "  gateway sources ls", Args: cobra.NoArgs,
+		Use: "ls", Short: "List sources with what they sent since the gateway started", Example: "  gateway sources ls", Args: noArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
 			var list console.List[console.SourceStatus]
 			out := command.OutOrStdout()
@@ -139,7 +140,7 @@ func newSourcesCommand() *cobra.Command {
 func newTenantsLs() *cobra.Command {
 	var o operator
 	command := &cobra.Command{
-		Use: "ls", Short: "List tenants: quota, breaker, who works for them, what waits", Example: "  gateway tenants ls", Args: cobra.NoArgs,
+		Use: "ls", Short: "List tenants: quota, breaker, who works for them, what waits", Example: "  gateway tenants ls", Args: noArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
 			var list console.List[console.TenantStatus]
 			out := command.OutOrStdout()
@@ -177,9 +178,13 @@ func tenantCells(tenant console.TenantStatus) []string {
 	if tenant.Status.Breaker.Hold != nil {
 		breaker += " (by hand)"
 	}
+	why := strings.Join(waits, ", ")
+	if words := breakerWords(tenant.Status.Breaker); words != "" {
+		why = strings.TrimSuffix(words+"; "+why, "; ")
+	}
 	return []string{
 		tenant.Name, breaker, strconv.Itoa(tenant.Status.Open), strconv.Itoa(waiting),
-		strings.Join(quota, ", "), tenant.Holder, strings.Join(waits, ", "),
+		strings.Join(quota, ", "), tenant.Holder, why,
 	}
 }
 

@@ -62,6 +62,20 @@ func TestEveryRunThatWaitsIsCounted(t *testing.T) {
 	}
 }
 
+func TestTenantThatNothingGoesToSaysWhy(t *testing.T) {
+	t.Parallel()
+	for want, breaker := range map[string]bridge.BreakerStatus{
+		"Qlik refuses the gateway's credentials; 2 tenant_held": {State: "held"},
+		"Qlik does not answer; 2 tenant_held":                   {State: "open"},
+		"2 tenant_held":                                         {State: "closed"},
+	} {
+		status := bridge.Status{Waits: map[bridge.Wait]int{bridge.WaitHeld: 2}, Breaker: breaker}
+		if cells := tenantCells(console.TenantStatus{Status: &status}); cells[len(cells)-1] != want {
+			t.Errorf("%s: %s", breaker.State, cells[len(cells)-1])
+		}
+	}
+}
+
 // newest waits for a run in one of some states and returns its id.
 func (s *site) newest(states ...string) string {
 	s.t.Helper()

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	_ "time/tzdata" // time zones in rules work on machines that have none
 )
 
@@ -47,8 +48,11 @@ func execute(args []string, out, errOut io.Writer) int {
 	}
 	_, _ = fmt.Fprintln(errOut, "gateway:", err)
 	if !started {
-		if asked.Runnable() {
+		switch {
+		case asked.Runnable():
 			_, _ = fmt.Fprintf(errOut, "usage: %s; --help says more\n", asked.UseLine())
+		case !strings.Contains(err.Error(), "--help"):
+			_, _ = fmt.Fprintf(errOut, "%s --help lists the commands\n", asked.CommandPath())
 		}
 		return exitUsage
 	}

@@ -123,7 +123,7 @@ func (o *operator) pause(command *cobra.Command, s spell, order console.PauseOrd
 
 func (o *operator) newPauseLs() *cobra.Command {
 	return &cobra.Command{
-		Use: "ls", Short: "List what is paused, since when and why", Example: "  gateway pause ls", Args: cobra.NoArgs,
+		Use: "ls", Short: "List what is paused, since when and why", Example: "  gateway pause ls", Args: noArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
 			var list console.List[console.Pause]
 			out := command.OutOrStdout()

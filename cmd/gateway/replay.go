@@ -28,7 +28,7 @@ func newReplayCommand() *cobra.Command {
 		Example: "  gateway replay --from 2h --rule refresh-sales --dry-run\n" +
 			"  gateway replay --from 2026-11-23T06:00:00Z --to 2026-11-23T07:30:00Z --source dbt --rate 2\n" +
 			"  gateway replay --run 0t4k3x2-00000007-refresh-sales-1a2b3c",
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
 			var err error
 			if query.From, err = moment("from", from); err != nil {

@@ -15,8 +15,13 @@ func newRootCommand(started *bool) *cobra.Command {
 		Short:         "Turns events into Qlik Cloud reloads, and tells how they ended",
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		PersistentPreRun: func(*cobra.Command, []string) {
-			*started = true
+		PersistentPreRunE: func(command *cobra.Command, _ []string) error {
+			err := command.ValidateRequiredFlags() // cobra itself looks at flags after this
+			if err == nil {
+				err = command.ValidateFlagGroups()
+			}
+			*started = err == nil
+			return err
 		},
 	}
 	root.AddCommand(
@@ -42,4 +47,17 @@ func unknown(root *cobra.Command, args []string) error {
 		meant = fmt.Sprintf(" (did you mean %q?)", similar[0])
 	}
 	return fmt.Errorf("unknown command %q for %q%s; --help lists them", rest[0], found.CommandPath(), meant)
+}
+
+// noArguments refuses arguments of a command that takes none, and says where the one
+// that people give it belongs.
+func noArguments(command *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	hint := ""
+	if command.Flag("config") != nil {
+		hint = "; --config names a configuration"
+	}
+	return fmt.Errorf("%s takes no arguments, and %q is one%s", command.CommandPath(), args[0], hint)
 }

@@ -13,6 +13,8 @@ func TestWordThatIsNoCommandIsNotTakenForAWishForHelp(t *testing.T) {
 	for args, says := range map[string]string{
 		"runs lss": `did you mean "ls"?`, "pause tenan": `did you mean "tenant"?`, "webhooks nosuch": `unknown command "nosuch"`, "nosuch": `unknown command "nosuch"`,
 		"runs watch": "usage: gateway runs watch RUN", "runs ls --since 1h": "unknown flag: --since\nusage: gateway runs ls",
+		"nosuch ls": "gateway --help lists the commands", "--nosuch": "gateway --help lists the commands", "check gateway.yaml": "; --config names a configuration\nusage: gateway check",
+		"send --generate": "usage: gateway send --source NAME", "send --source jobs": "usage: gateway send --source NAME", "runs resolve 1": `"as" not set`,
 	} {
 		var out, errOut bytes.Buffer
 		if code := execute(strings.Fields(args), &out, &errOut); code != exitUsage || !strings.Contains(errOut.String(), says) || out.Len() > 0 {

@@ -27,7 +27,7 @@ func newRunCommand() *cobra.Command {
 		Long: "Runs until it is interrupted or terminated; what is in hand is finished first, a second signal skips that. A changed configuration is put in force\n" +
 			"by itself, or at SIGHUP. The log goes to standard error: for people on a terminal, else a line of JSON for each hop.",
 		Example: "  gateway run --config gateway.yaml --log-level debug",
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		RunE: func(command *cobra.Command, _ []string) (err error) {
 			parsed, err := zerolog.ParseLevel(level)
 			if err != nil {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -34,7 +33,7 @@ func (o *operator) newLs() *cobra.Command {
 		Use:     "ls",
 		Short:   "List runs, the newest first",
 		Example: "  gateway runs ls --state failed",
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
 			query := url.Values{"limit": {strconv.Itoa(limit)}}
 			for name, value := range map[string]string{"tenant": tenant, "rule": rule, "state": state, "reason": reason, "app": app, "before": before} {
@@ -87,9 +86,6 @@ func (o *operator) newResolve() *cobra.Command {
 		Example: "  gateway runs resolve 0t4k3x2-00000007-promote-1a2b3c --as succeeded --app 2f1c6e0a-1111-2222-3333-444455556666",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, args []string) error {
-			if as == "" {
-				return errors.New("--as: expected succeeded, failed or retry")
-			}
 			var run console.Run
 			out := command.OutOrStdout()
 			path := "/api/v1/runs/" + url.PathEscape(args[0]) + "/resolve"
@@ -101,6 +97,7 @@ func (o *operator) newResolve() *cobra.Command {
 	}
 	command.Flags().StringVar(&as, "as", "", "succeeded, failed or retry")
 	command.Flags().StringVar(&app, "app", "", "id of the app that the step made")
+	_ = command.MarkFlagRequired("as") // it exists
 	return command
 }
 

@@ -34,7 +34,7 @@ func newSendCommand() *cobra.Command {
 		Use:     "send --source NAME (--file BODY | --generate)",
 		Short:   "Send a delivery as a source's sender would, signed with its secret",
 		Example: "  gateway send --source dbt --generate\n  gateway send --source jobs --file body.json --json",
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
 			return s.run(command.Context(), command.InOrStdin(), command.OutOrStdout(), command.ErrOrStderr())
 		},

@@ -45,7 +45,7 @@ rules: [{name: r, on: [dbt, lineage], app: 2f1c6e0a-0b1c-4d2e-8f3a-4b5c6d7e8f90,
 		{[]string{"--source", "sns", "--generate"}, 1, "only Amazon SNS can sign"},
 		{[]string{"--source", "nobody", "--generate"}, 1, `no source "nobody" takes deliveries over HTTP; those that do: bytes, ce, dbt, git, grid, jobs, lineage, sns`},
 		{[]string{"--source", "dbt", "--file", "none.json"}, 1, "none.json"},
-		{[]string{"--source", "dbt"}, 1, "file generate"},
+		{[]string{"--source", "dbt"}, exitUsage, "file generate"},
 	} {
 		code, out, errOut := command(append([]string{"send", "--config", r.path, "--url", r.url}, tt.args...)...)
 		if code != tt.code || !strings.Contains(out+errOut, tt.want) {

@@ -23,7 +23,7 @@ func newSimCommand() *cobra.Command {
 		Use:     "sim",
 		Short:   "Run a simulated Qlik Cloud tenant to try things on",
 		Example: "  gateway sim --addr 127.0.0.1:9999 --json",
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
 			cfg.Dialect = qlik.Dialect(dialect)
 			if cfg.Dialect != qlik.OpenAPI && cfg.Dialect != qlik.Cloud {

@@ -28,7 +28,7 @@ func (o *operator) newSubscriptionsLs() *cobra.Command {
 		Use:     "ls",
 		Short:   "List subscriptions and how far they have come",
 		Example: "  gateway subscriptions ls",
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
 			var list console.SubscriptionList
 			out := command.OutOrStdout()

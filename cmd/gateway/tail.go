@@ -25,7 +25,7 @@ func (o *operator) newEventsTail() *cobra.Command {
 		Use:     "tail",
 		Short:   "Show outcomes as they are told, until it is stopped",
 		Example: "  gateway events tail --type failed\n  gateway events tail --once --json --run 0t4k3x2-00000007-refresh-sales-1a2b3c",
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
 			ctx, stop := untilSignal(command.Context())
 			defer stop()
@@ -80,7 +80,7 @@ func (o *operator) printTold(out io.Writer, told console.Told) error {
 
 func newEventsTypes(o *operator) *cobra.Command {
 	return &cobra.Command{
-		Use: "types", Short: "List the types of events that the gateway tells", Example: "  gateway events types", Args: cobra.NoArgs,
+		Use: "types", Short: "List the types of events that the gateway tells", Example: "  gateway events types", Args: noArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
 			out := command.OutOrStdout()
 			table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)

@@ -135,7 +135,7 @@ func (r *registrar) print(out io.Writer, value any, text func(io.Writer) error) 
 
 func (r *registrar) newLs() *cobra.Command {
 	return &cobra.Command{
-		Use: "ls", Short: "List the webhooks of the source's tenant", Example: "  gateway webhooks ls --config gateway.yaml", Args: cobra.NoArgs,
+		Use: "ls", Short: "List the webhooks of the source's tenant", Example: "  gateway webhooks ls --config gateway.yaml", Args: noArguments,
 		RunE: r.run(func(ctx context.Context, out io.Writer) error {
 			list := []qlik.Webhook{}
 			for webhook, err := range r.client.Webhooks(ctx) {
@@ -172,7 +172,7 @@ func (r *registrar) newRegister() *cobra.Command {
 		Short: "Register the gateway at Qlik, or put right what is registered: address, secret, events, enabled",
 		Example: "  gateway webhooks register --url https://gateway.example.com\n" +
 			"  gateway webhooks register --url https://gateway.example.com --source qlik-acme --json",
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: r.run(func(ctx context.Context, out io.Writer) error {
 			done, webhook, err := r.register(ctx)
 			if err != nil {

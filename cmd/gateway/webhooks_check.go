@@ -33,7 +33,7 @@ type inspection struct {
 func (r *registrar) newCheck() *cobra.Command {
 	var since time.Duration
 	command := &cobra.Command{
-		Use: "check", Short: "Say what is wrong with the registration at Qlik; exit code 3 when something is", Args: cobra.NoArgs,
+		Use: "check", Short: "Say what is wrong with the registration at Qlik; exit code 3 when something is", Args: noArguments,
 		Example: "  gateway webhooks check\n  gateway webhooks check --url https://gateway.example.com --since 1h --json",
 		RunE: r.run(func(ctx context.Context, out io.Writer) error {
 			found, err := r.inspect(ctx, time.Now().Add(-since))

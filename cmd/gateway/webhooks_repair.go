@@ -97,7 +97,7 @@ type repair struct {
 func (r *registrar) newRepair() *cobra.Command {
 	var since time.Duration
 	command := &cobra.Command{
-		Use: "repair", Short: "Enable the webhook again, and have the gateway told what it missed", Args: cobra.NoArgs,
+		Use: "repair", Short: "Enable the webhook again, and have the gateway told what it missed", Args: noArguments,
 		Long: "Enables the webhook, has Qlik send again what failed, and tells the gateway, at the registered address, of the reloads that Qlik lists as\n" +
 			"ended and has no delivery for, as " + ingress.TypeReloadListed + ". What the gateway took within the last 24 hours it does not take twice.",
 		Example: "  gateway webhooks repair --since 6h",
