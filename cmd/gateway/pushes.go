@@ -39,13 +39,13 @@ func (r *reader) tenantOf(name string, w writtenSource) string {
 
 // unheard warns of tenants whose foreign reloads are to be told, and nobody tells of.
 func (r *reader) unheard() {
-	heard := map[string]bool{}
+	heard, tenants := map[string]bool{}, sorted(r.written.Tenants)
 	for _, w := range r.written.Sources {
-		if preset, _ := ingress.LookupPreset(w.Preset); preset.Reloads {
-			heard[cmp.Or(w.Tenant, sorted(r.written.Tenants)[0])] = true
+		if preset, _ := ingress.LookupPreset(w.Preset); preset.Reloads && len(tenants) > 0 {
+			heard[cmp.Or(w.Tenant, tenants[0])] = true
 		}
 	}
-	for _, name := range sorted(r.written.Tenants) {
+	for _, name := range tenants {
 		if r.written.Tenants[name].Foreign && !heard[name] {
 			r.warn("no source with the preset qlik-cloud tells of this tenant's reloads, so none is told", "tenants", name, "foreign_reloads")
 		}
