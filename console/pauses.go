@@ -153,7 +153,7 @@ func (s *Setup) pauseFor(order PauseOrder) (tenant string, p bridge.Pause, err e
 	}
 	if order.App != "" {
 		named, p.Of, p.Name = named+1, bridge.PauseApp, s.appID(order.App)
-		if p.Name == order.App && s.Apps[p.Name] == "" && (len(p.Name) != 36 || strings.Count(p.Name, "-") != 4) {
+		if s.Apps[p.Name] == "" && (len(p.Name) != 36 || strings.Count(p.Name, "-") != 4) {
 			return "", p, fmt.Errorf("no app is called %q in the configuration; give its name there, or its id at Qlik", order.App)
 		}
 	}
@@ -174,14 +174,15 @@ func (s *Setup) pauseFor(order PauseOrder) (tenant string, p bridge.Pause, err e
 	return tenant, p, nil
 }
 
-// appID returns the id of the app that people gave a name, or the id as it is.
+// appID returns the id of the app that people gave a name, or the id, as runs have it:
+// in lower case.
 func (s *Setup) appID(name string) string {
 	for id, known := range s.Apps {
 		if known == name {
 			return id
 		}
 	}
-	return name
+	return strings.ToLower(name)
 }
 
 // pause has a tenant's dispatcher put a pause in force.

@@ -14,7 +14,7 @@ type Setup struct {
 	Sources  []Source
 	Rules    []rules.Definition // in the order of the file
 	Set      *rules.Set         // the same, compiled
-	Apps     map[string]string  // configured names of apps, by id
+	Apps     map[string]string  // configured names of apps, by id in lower case
 }
 
 // A Tenant is a Qlik Cloud tenant that the gateway works for.

@@ -40,7 +40,7 @@ type config struct {
 	FromQlik    []ingress.Source           // the sources that Qlik's webhooks feed
 	Files       []string                   // that the configuration is read from beside its own: secrets and certificates
 	Definitions []rules.Definition         // the rules as written
-	Apps        map[string]string          // names of apps, by id
+	Apps        map[string]string          // names of apps, by id in lower case
 	PublishTo   map[string]rules.PublishTo // where publish steps put an app when they do not say, by its name
 	AppLimits   map[string]bridge.AppLimit // by id in lower case
 	Shown       []console.Source           // the sources, as operators may see them

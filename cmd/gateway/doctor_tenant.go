@@ -110,7 +110,7 @@ func named(rule rules.Definition, cfg *config, apps, spaces map[string]bool) {
 			text[key], _ = value.(string)
 		}
 		if step.Action == string(rules.Publish) {
-			to := cfg.PublishTo[cmp.Or(cfg.Apps[text["app"]], text["app"])]
+			to := cfg.PublishTo[cmp.Or(cfg.Apps[strings.ToLower(text["app"])], text["app"])]
 			text["space"], text["target"] = cmp.Or(text["space"], to.Space), cmp.Or(text["target"], to.Target)
 		}
 		app(text["app"])

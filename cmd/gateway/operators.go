@@ -29,7 +29,7 @@ func (r *reader) operators(c *config, sources []ingress.Source) {
 	}
 	c.Definitions, c.Apps, c.PublishTo = r.written.Rules, map[string]string{}, map[string]rules.PublishTo{}
 	for name, app := range r.written.Apps {
-		c.Apps[app.ID] = name
+		c.Apps[strings.ToLower(app.ID)] = name // as runs have it
 		c.PublishTo[name] = rules.PublishTo(app.Publish)
 	}
 	for _, source := range sources {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -150,7 +151,7 @@ func (o *operator) newResumeOf(of bridge.PauseKind) *cobra.Command {
 				return errors.New("say which " + string(of))
 			}
 			return o.resume(command, func(p console.Pause) bool {
-				return p.Of == of && (p.Name == args[0] || p.App == args[0]) && (tenant == "" || p.Tenant == tenant)
+				return p.Of == of && (p.Name == args[0] || p.App == args[0] || of == bridge.PauseApp && strings.EqualFold(p.Name, args[0])) && (tenant == "" || p.Tenant == tenant)
 			})
 		},
 	}

@@ -64,3 +64,23 @@ func (s *site) page(path string) string {
 	}
 	return string(text)
 }
+
+func TestAppIsFoundAndPausedHoweverItsIDIsWritten(t *testing.T) {
+	t.Parallel()
+	cfg, problems := parseConfig("gateway.yaml", []byte(tenant+"apps: {sales: {id: 8EE2A60D-062C-47e4-8d0a-88b6df20f88f}}\n"), environment)
+	if cfg == nil || cfg.Apps["8ee2a60d-062c-47e4-8d0a-88b6df20f88f"] != "sales" {
+		t.Fatalf("a run's app has no name: %v, %s", cfg, lines(problems))
+	}
+	s := newSite(t, `
+  - {name: each, on: jobs, do: [{reload: {app: "${data.app}"}}]}
+`)
+	s.eventually("a dispatcher at work", func() bool { _, out := s.cli("tenants", "ls"); return strings.Contains(out, "closed") })
+	app := strings.ToUpper(s.sample("Sales"))
+	s.want(exitDone, "month-end", "pause", "app", app, "--reason", "month-end")
+	s.hook(`{"app": "` + s.sample("Sales") + `"}`)
+	run := s.newest("gathering", "ready", "running", "succeeded")
+	s.eventually("the run waits for its app", func() bool { _, out := s.cli("runs", "show", run); return strings.Contains(out, "month-end") })
+	s.eventually("the run is found", func() bool { _, out := s.cli("runs", "ls", "--app", app); return strings.Contains(out, run) })
+	s.want(exitDone, "resumed: app", "resume", "app", app)
+	s.want(exitDone, "SUCCEEDED", "runs", "watch", run)
+}
