@@ -3,6 +3,8 @@ package console
 import (
 	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -65,15 +67,40 @@ func (s *Setup) pausable() []Pause {
 
 // pauseFromPage and resumeFromPage give orders as forms do.
 func (c *Console) pauseFromPage(g *gin.Context) {
-	tenant, p := readPauseID(g.PostForm("what"))
-	p.Reason = strings.TrimSpace(g.PostForm("reason"))
-	if lasts, err := time.ParseDuration(g.PostForm("for")); err == nil {
-		p.Until = time.Now().Add(lasts)
+	tenant, p, err := c.Setup().pauseOn(g.PostForm("what"), g.PostForm("for"), g.PostForm("reason"))
+	if err != nil {
+		c.sorry(g, http.StatusBadRequest, err.Error())
+		return
 	}
 	c.afterPause(g, func(ctx context.Context) error {
 		_, err := c.pause(ctx, g, tenant, p)
 		return err
 	})
+}
+
+// pauseOn reads what a form asks for: the page may be older than the configuration.
+func (s *Setup) pauseOn(what, lasts, reason string) (tenant string, p bridge.Pause, err error) {
+	tenant, p = readPauseID(what)
+	order := PauseOrder{Tenant: tenant, Reason: reason}
+	switch p.Of {
+	case bridge.PauseTenant:
+	case bridge.PauseRule:
+		order.Rule = p.Name
+	case bridge.PauseApp:
+		order.App = p.Name
+	case bridge.PauseBreaker:
+		order.Breaker = true
+	default:
+		return "", p, fmt.Errorf("%q is nothing that can be paused", what)
+	}
+	if lasts != "" {
+		span, err := time.ParseDuration(lasts)
+		if err != nil {
+			return "", p, errors.New("for: expected how long, such as 2h; empty is until it is resumed")
+		}
+		order.Until = time.Now().Add(span)
+	}
+	return s.pauseFor(order)
 }
 
 func (c *Console) resumeFromPage(g *gin.Context) {

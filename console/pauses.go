@@ -147,8 +147,10 @@ func (s *Setup) pauseFor(order PauseOrder) (tenant string, p bridge.Pause, err e
 		if i < 0 {
 			return "", p, fmt.Errorf("no rule %q is configured; gateway rules ls and GET /api/v1/rules list them", order.Rule)
 		}
-		if tenant == "" {
-			tenant = s.Rules[i].Tenant
+		if own := s.Rules[i].Tenant; tenant == "" {
+			tenant = own
+		} else if own != "" && own != tenant {
+			return "", p, fmt.Errorf("rule %q is of tenant %s", order.Rule, own)
 		}
 	}
 	if order.App != "" {
