@@ -35,7 +35,7 @@ func (d *delivery) answer(instance string) any {
 		return d.refusal.problem(instance)
 	case d.greeted != nil:
 		return d.greeted
-	case d.batch:
+	case d.batch || len(d.answers) != 1:
 		return Batch{Events: d.answers}
 	}
 	return d.answers[0]

@@ -138,11 +138,13 @@ func (in *Ingress) hear(ctx context.Context, e ear, msg *nats.Msg) {
 	} else {
 		d.wait = wait
 	}
-	arrivals, err := s.read(message{header: headers(msg.Header), body: msg.Data, subject: msg.Subject, arrived: d.began})
+	m := message{header: headers(msg.Header), body: msg.Data, subject: msg.Subject, arrived: d.began}
+	arrivals, err := s.read(m)
 	if err != nil {
 		d.end(nil, err)
 		return
 	}
+	d.batch = s.several(m)
 	for {
 		answers, err := in.admit(ctx, live, s, arrivals, d.began)
 		if err == nil || msg.Reply != "" || !passing(err) || time.Since(d.began) > patience || ctx.Err() != nil {

@@ -1,6 +1,7 @@
 package ingress
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/rand"
 	"encoding/json"
@@ -88,7 +89,7 @@ func (s *source) batched(m message) bool {
 // several reports whether the answer is that to a batch: also where a preset's
 // sender always sends an array.
 func (s *source) several(m message) bool {
-	return s.batched(m) || s.reading != nil && s.reading.Items && strings.HasPrefix(strings.TrimLeft(string(m.body[:min(len(m.body), 64)]), " \t\r\n"), "[")
+	return s.batched(m) || s.reading != nil && s.reading.Items && bytes.HasPrefix(bytes.TrimLeft(unmarked(m.body), " \t\r\n"), []byte("["))
 }
 
 // takesEvents reports whether a message to a source with a preset is a CloudEvent
