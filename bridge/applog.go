@@ -11,6 +11,7 @@ import (
 // An AppRecord is what the ledger keeps of an app beyond its runs: it is written
 // together with the end of each run that reloaded the app.
 type AppRecord struct {
+	Schema int     `json:"schema,omitempty"`    // of the record, once it is written
 	App    string  `json:"app"`                 // "" = all apps of the tenant, of which only Told is kept
 	Took   []int64 `json:"took_ms,omitempty"`   // how long its newest reloads took, from queued to ended
 	Starts []int64 `json:"starts_ms,omitempty"` // when its reloads of the last day were started, Unix time; the newest MostDaily

@@ -162,7 +162,7 @@ func (s *Snapshot) takeState(what string, value []byte) error {
 	if into == nil {
 		return nil
 	}
-	return json.Unmarshal(value, into)
+	return decodeList(value, into)
 }
 
 // Pauses returns the pauses in force of a tenant, as they are written.
@@ -214,13 +214,13 @@ func (s *Snapshot) take(key string, value []byte) error {
 		err = json.Unmarshal(value, &cursor)
 		s.Cursor = max(s.Cursor, cursor)
 	case restoredKey:
-		err = json.Unmarshal(value, &s.Restored)
+		err = decodeRecord(value, &s.Restored)
 	case "app":
 		var record AppRecord
-		err = json.Unmarshal(value, &record)
+		err = decodeRecord(value, &record)
 		s.Apps = append(s.Apps, record)
 	case "calls":
-		err = json.Unmarshal(value, &s.Blocks)
+		err = decodeList(value, &s.Blocks)
 	case "state":
 		err = s.takeState(key[strings.LastIndexByte(key, '.')+1:], value)
 	}

@@ -14,18 +14,31 @@ import (
 // newer gateway, and a damaged one, into the ledger.
 func TestRecordsOfAnotherSchemaAreReadOrRefusedAsAWhole(t *testing.T) {
 	t.Parallel()
-	for name, test := range map[string]struct{ record, refused string }{
-		"older":   {`{"id": "r-1", "tenant": "acme", "state": "ready", "cursor": 7}`, ""},
-		"current": {`{"schema": 1, "id": "r-1", "tenant": "acme", "state": "ready", "cursor": 7, "unheard_of": {}}`, ""},
-		"newer":   {`{"schema": 2, "id": 1}`, "it has schema 2 and this gateway reads up to 1: a newer gateway wrote it"},
-		"damaged": {`{"schema": 1, "id": "r-`, "unexpected end"},
+	const (
+		run   = "active.acme.r-1"
+		newer = "it has schema 2 and this gateway reads up to 1: a newer gateway wrote it"
+	)
+	for name, test := range map[string]struct{ key, record, refused string }{
+		"older":              {run, `{"id": "r-1", "tenant": "acme", "state": "ready", "cursor": 7}`, ""},
+		"current":            {run, `{"schema": 1, "id": "r-1", "tenant": "acme", "state": "ready", "cursor": 7, "unheard_of": {}}`, ""},
+		"newer":              {run, `{"schema": 2, "id": 1}`, newer},
+		"damaged":            {run, `{"schema": 1, "id": "r-`, "unexpected end"},
+		"of an app":          {"app.acme.a", `{"schema": 2, "app": []}`, newer},
+		"of a restoration":   {"restored", `{"schema": 2}`, newer},
+		"of pauses":          {"state.acme.pauses", `{"schema": 2, "pauses": []}`, newer},
+		"of calls set aside": {"calls.acme", `{"schema": 2}`, newer},
+		"of another kind":    {"state.acme.unheard_of", `{"schema": 2}`, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, sim.Config{}, reloadSales)
 			bucket, err := r.broker.JetStream().KeyValue(t.Context(), r.broker.Names().Ledger)
 			r.must(err)
-			_, err = bucket.PutString(t.Context(), "active.acme.r-1", test.record)
+			if test.refused == "" {
+				_, err = bucket.PutString(t.Context(), run, `{"id": "r-1", "tenant": "acme", "state": "ready", "cursor": 7}`)
+				r.must(err)
+			}
+			_, err = bucket.PutString(t.Context(), test.key, test.record)
 			r.must(err)
 			tenure, err := r.ledger.TakeOver(t.Context(), "acme", "test")
 			r.must(err)
@@ -36,10 +49,10 @@ func TestRecordsOfAnotherSchemaAreReadOrRefusedAsAWhole(t *testing.T) {
 				}
 				return
 			}
-			if !errors.Is(err, bridge.ErrUnreadable) || !strings.Contains(err.Error(), test.refused) || !strings.Contains(err.Error(), "active.acme.r-1") {
+			if !errors.Is(err, bridge.ErrUnreadable) || !strings.Contains(err.Error(), test.refused) || !strings.Contains(err.Error(), test.key) {
 				t.Errorf("refused with %v", err)
 			}
-			entry, err := bucket.Get(t.Context(), "active.acme.r-1")
+			entry, err := bucket.Get(t.Context(), test.key)
 			r.must(err)
 			if string(entry.Value()) != test.record {
 				t.Errorf("the record is now %s", entry.Value())

@@ -29,6 +29,8 @@ const keptInMind = 5 * time.Minute
 // backup and the restoration is not on record, so that everything open then, and
 // every event that the backup holds, counts as perhaps called.
 type Restoration struct {
+	Schema int `json:"schema,omitempty"` // of the record, once it is written
+
 	Taken time.Time `json:"taken"` // the ledger is as it was then
 	At    time.Time `json:"at"`    // when it was put back
 	Last  uint64    `json:"last"`  // where the journal ended when it was taken
@@ -86,7 +88,7 @@ func (l *Ledger) Restoration(ctx context.Context) (Restoration, error) {
 	if err != nil {
 		return r, fmt.Errorf("read %s: %w", restoredKey, err)
 	}
-	if err := json.Unmarshal(entry.Value(), &r); err != nil {
+	if err := decodeRecord(entry.Value(), &r); err != nil {
 		return r, fmt.Errorf("decode %s: %w", restoredKey, err)
 	}
 	return r, nil
@@ -121,6 +123,7 @@ func (l *Ledger) Doubt(ctx context.Context, r Restoration) (int, error) {
 			open++
 		}
 	}
+	r.Schema = recordSchema
 	data, err := json.Marshal(r)
 	if err != nil {
 		return 0, fmt.Errorf("encode %s: %w", restoredKey, err)

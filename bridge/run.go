@@ -10,8 +10,8 @@ import (
 	"github.com/qlikgateway/gateway/events"
 )
 
-// recordSchema is the version written into every run record, so that a later
-// gateway can read what this one wrote.
+// recordSchema is the version written into every record that is an object, so that a
+// later gateway can read what this one wrote. See decodeList for the others.
 const recordSchema = 1
 
 // A Run is the durable record of one plan being carried out for one or more

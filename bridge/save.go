@@ -142,6 +142,7 @@ func (t *Tenure) messages(change Change) ([]*nats.Msg, error) {
 		out = append(out, purge)
 	}
 	for _, record := range change.Apps {
+		record.Schema = recordSchema
 		err = errors.Join(err, put("app."+t.tenant+"."+events.Token(record.App), record, keepApps))
 	}
 	if change.Cursor > 0 && (len(change.Active) == 0 || len(change.Ended) > 0) {

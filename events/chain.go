@@ -44,7 +44,8 @@ type Chain struct {
 
 // chainState is how far a chain has come: everything below Next was heard.
 type chainState struct {
-	Next uint64 `json:"next"`
+	Schema int    `json:"schema"`
+	Next   uint64 `json:"next"`
 }
 
 // OpenChain returns the chain. The first time, it notes that it begins with the next
@@ -55,7 +56,7 @@ func OpenChain(ctx context.Context, cfg ChainConfig) (*Chain, error) {
 	if err != nil {
 		return nil, err
 	}
-	text, err := json.Marshal(chainState{Next: stream.CachedInfo().State.LastSeq + 1})
+	text, err := json.Marshal(chainState{Schema: stateSchema, Next: stream.CachedInfo().State.LastSeq + 1})
 	if err != nil {
 		return nil, fmt.Errorf("encode beginning of chain: %w", err)
 	}
@@ -117,7 +118,7 @@ func (c *Chain) begin(ctx context.Context) error {
 		return classify("read how far the chain has come", err)
 	}
 	var state chainState
-	if err := json.Unmarshal(entry.Value(), &state); err != nil {
+	if err := decodeState(entry.Value(), &state); err != nil {
 		return fmt.Errorf("read how far the chain has come: %w", err)
 	}
 	stream, err := c.Outcomes.look(ctx)
@@ -139,7 +140,7 @@ func (c *Chain) note(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveWithin)
 	defer cancel()
-	text, err := json.Marshal(chainState{Next: c.next})
+	text, err := json.Marshal(chainState{Schema: stateSchema, Next: c.next})
 	if err != nil {
 		return fmt.Errorf("encode how far the chain has come: %w", err)
 	}

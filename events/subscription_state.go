@@ -23,6 +23,7 @@ var errTaken = errors.New("the subscription's state was changed by somebody else
 // under `subscription.<name>`: everything below Next was delivered or is not
 // wanted, but for what is Waiting.
 type SubscriptionState struct {
+	Schema  int      `json:"schema,omitempty"` // of the record, once it is written
 	Next    uint64   `json:"next"`
 	Waiting []uint64 `json:"waiting,omitempty"`
 
@@ -68,6 +69,24 @@ func OpenSubscriptions(ctx context.Context, js jetstream.JetStream, bucket, stre
 	return &Subscriptions{js: js, kv: kv, stream: stream}, nil
 }
 
+// stateSchema is the version written into what is kept of subscriptions and the chain.
+const stateSchema = 1
+
+// decodeState reads what is kept of a subscription or the chain: of this schema or an
+// older one. What a newer gateway wrote is refused, and so not written over.
+func decodeState(data []byte, into any) error {
+	var form struct {
+		Schema int `json:"schema"`
+	}
+	if err := json.Unmarshal(data, &form); err != nil {
+		return err
+	}
+	if form.Schema > stateSchema {
+		return fmt.Errorf("it has schema %d and this gateway reads up to %d: a newer gateway wrote it; run that one", form.Schema, stateSchema)
+	}
+	return json.Unmarshal(data, into)
+}
+
 func stateKey(name string) string { return "subscription." + name }
 
 // State returns how far a subscription has come, or ErrNoSubscription.
@@ -85,7 +104,7 @@ func (s *Subscriptions) load(ctx context.Context, name string) (SubscriptionStat
 	if err != nil {
 		return state, 0, classify("read state of subscription "+name, err)
 	}
-	if err := json.Unmarshal(entry.Value(), &state); err != nil {
+	if err := decodeState(entry.Value(), &state); err != nil {
 		return state, 0, fmt.Errorf("read state of subscription %s: %w", name, err)
 	}
 	return state, entry.Revision(), nil
@@ -94,7 +113,7 @@ func (s *Subscriptions) load(ctx context.Context, name string) (SubscriptionStat
 // save writes a state over the one of that revision; 0 = there is none. It returns
 // errTaken when that is no longer the newest one.
 func (s *Subscriptions) save(ctx context.Context, name string, state SubscriptionState, revision uint64) (uint64, error) {
-	state.Saved = time.Now()
+	state.Schema, state.Saved = stateSchema, time.Now()
 	text, err := json.Marshal(state)
 	if err != nil {
 		return 0, fmt.Errorf("encode state of subscription %s: %w", name, err)

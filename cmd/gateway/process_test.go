@@ -113,14 +113,24 @@ type site struct {
 
 func newSite(t *testing.T, rules string, simArgs ...string) *site {
 	t.Helper()
-	return newSiteOn(t, `
+	return newSiteOn(t, embeddedBroker, rules, simArgs...)
+}
+
+const embeddedBroker = `
   data_dir: "{{data}}"
   listen: "127.0.0.1:0"
-  users: [{name: etl, secret: env:TEST_ETL, publish: ["etl.>"], subscribe: ["qlik.events.>"]}]`, rules, simArgs...)
-}
+  users: [{name: etl, secret: env:TEST_ETL, publish: ["etl.>"], subscribe: ["qlik.events.>"]}]`
 
 // newSiteOn makes a site on a broker of the test's choice.
 func newSiteOn(t *testing.T, broker, rules string, simArgs ...string) *site {
+	t.Helper()
+	s := laidOut(t, broker, rules, simArgs...)
+	s.start()
+	return s
+}
+
+// laidOut makes a site whose gateway was not started yet.
+func laidOut(t *testing.T, broker, rules string, simArgs ...string) *site {
 	t.Helper()
 	s := &site{t: t}
 	tenant := start(t, append([]string{"sim", "--json", "--api-key", testSecret, "--seed", "1"}, simArgs...)...)
@@ -155,7 +165,6 @@ rules:
 	if err := os.WriteFile(s.config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s.start()
 	return s
 }
 
