@@ -41,6 +41,9 @@ func (r *reader) tls() tlsFiles {
 	}
 	files := tlsFiles(*written)
 	r.files = append(r.files, files.Cert, files.Key)
+	if r.lookup == nil {
+		return files // nothing is shown to anybody: it may be elsewhere, as secrets may
+	}
 	if _, err := loadCertificate(files); err != nil {
 		r.report(err.Error(), "http", "tls")
 	}

@@ -122,7 +122,7 @@ func words(line string) []string {
 			quote, inside = r, true
 		case r == ' ' || r == '\t':
 			end()
-		case slices.Contains([]rune("|>&;)"), r), r == '#' && !inside, r == '\\' && i == len(line)-1:
+		case slices.Contains([]rune("|<>&;)"), r), r == '#' && !inside, r == '\\' && i == len(line)-1:
 			end()
 			return all
 		default:

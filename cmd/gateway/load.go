@@ -22,15 +22,7 @@ func loadConfig(path string) (*config, []problem) {
 // wrong with it, warnings too, on errOut. Its error says what was not done.
 func configured(path string, errOut io.Writer, undone string) (*config, error) {
 	cfg, problems := loadConfig(path)
-	for _, problem := range problems {
-		if _, err := fmt.Fprintln(errOut, problem); err != nil {
-			return nil, err
-		}
-	}
-	if cfg == nil {
-		return nil, fmt.Errorf("%s has mistakes; %s", path, undone)
-	}
-	return cfg, nil
+	return cfg, sayProblems(path, cfg, problems, errOut, undone)
 }
 
 // correct loads a configuration only to look at its rules, so without its secrets;
@@ -45,6 +37,30 @@ func correct(path string) (*config, error) {
 		return nil, fmt.Errorf("%s has %s; gateway check says which", path, count(mistakes(problems), "mistake"))
 	}
 	return cfg, nil
+}
+
+// configuredAlone loads a configuration for a command that needs no secrets: they and
+// certificates may be elsewhere.
+func configuredAlone(path string, errOut io.Writer, undone string) (*config, error) {
+	text, err := readFile(path)
+	if err != nil {
+		return nil, err
+	}
+	cfg, problems := parseConfig(path, text, nil)
+	return cfg, sayProblems(path, cfg, problems, errOut, undone)
+}
+
+// sayProblems says what is wrong with a configuration, and returns an error where it cannot be used.
+func sayProblems(path string, cfg *config, problems []problem, errOut io.Writer, undone string) error {
+	for _, problem := range problems {
+		if _, err := fmt.Fprintln(errOut, problem); err != nil {
+			return err
+		}
+	}
+	if cfg == nil {
+		return fmt.Errorf("%s has mistakes; %s", path, undone)
+	}
+	return nil
 }
 
 // readFile reads no more of a file than parseDocument takes.

@@ -96,6 +96,28 @@ func Restore(ctx context.Context, cfg Config, r io.Reader, finish func(Manifest,
 	return manifest, os.Remove(filepath.Join(cfg.DataDir, restoreMark))
 }
 
+// SetAside keeps what is in the folder of an embedded server under another name beside it,
+// which it returns; "" when nothing was there. It refuses a folder that is in use.
+func SetAside(folder string, now time.Time) (kept string, err error) {
+	found, err := os.ReadDir(folder)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && len(found) == 0 {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("set %s aside: %w", folder, err)
+	}
+	lock, err := lockDir(folder)
+	if err != nil {
+		return "", err
+	}
+	defer lock.release()
+	kept = filepath.Clean(folder) + "." + now.UTC().Format("20060102T150405Z")
+	if err := os.Rename(folder, kept); err != nil {
+		return "", fmt.Errorf("set %s aside: %w (where it is a mount of its own, empty it by hand)", folder, err)
+	}
+	return kept, nil
+}
+
 // beginRestore marks a folder, which has to be empty.
 func beginRestore(folder string) error {
 	found, err := os.ReadDir(folder)
@@ -104,7 +126,7 @@ func beginRestore(folder string) error {
 	}
 	for _, entry := range found {
 		if entry.Name() != "lost+found" {
-			return fmt.Errorf("restore: %s is not empty: move what is in it away first", folder)
+			return fmt.Errorf("restore: %s is not empty: move what is in it away first, or use --aside", folder)
 		}
 	}
 	if err := os.MkdirAll(folder, 0o700); err != nil {
