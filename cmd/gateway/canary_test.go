@@ -173,7 +173,8 @@ type canarySite struct {
 	places []string
 }
 
-// echo is a tenant that answers every call with all that it was told.
+// echo is a tenant that answers every call with all that it was told. That it knows
+// nobody lets the calls be made.
 func echo(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	if strings.HasSuffix(r.URL.Path, "/oauth/token") {
@@ -181,7 +182,11 @@ func echo(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	told, _ := httputil.DumpRequest(r, true)
-	w.WriteHeader(http.StatusBadRequest)
+	status := http.StatusBadRequest
+	if r.Method == http.MethodGet {
+		status = http.StatusNotFound
+	}
+	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(map[string]any{"errors": []map[string]string{{"code": "E-1", "title": string(told), "detail": r.Header.Get("Authorization")}}})
 }
 

@@ -36,7 +36,7 @@ func TestCheckSaysByItsExitCodeHowItWent(t *testing.T) {
 		{[]string{"check", "-c", "testdata/mistakes.yaml"}, 1, "testdata/mistakes.yaml:39:5: rules[0].when: undeclared reference"},
 		{[]string{"check", "--config", "none.yaml"}, 1, "none.yaml: 1 mistake\n"},
 		{[]string{"check", "--confg", "x"}, 2, "unknown flag: --confg"},
-		{[]string{"check", "x"}, 2, "unknown command"},
+		{[]string{"check", "x"}, 2, `takes no arguments, and "x" is one`},
 		{[]string{"chek"}, 2, `unknown command "chek"`},
 		{[]string{"version"}, 0, "gateway "},
 		{[]string{"version", "--json"}, 0, `{"version":`},
