@@ -2,8 +2,10 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 )
 
@@ -12,6 +14,9 @@ import (
 // than a warning.
 func loadConfig(path string) (*config, []problem) {
 	text, err := readFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = errors.New("read configuration: there is no such file; --config names another, and `gateway demo` needs none")
+	}
 	if err != nil {
 		return nil, []problem{{File: path, Text: err.Error()}}
 	}

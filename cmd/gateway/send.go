@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,7 +18,10 @@ import (
 	"github.com/qlikgateway/gateway/ingress"
 )
 
-const sendTimeout = 30 * time.Second
+const (
+	sendTimeout  = 30 * time.Second
+	sendPatience = 5 * time.Second // for a gateway on this machine that is just starting
+)
 
 // A sending is what `gateway send` was asked for.
 type sending struct {
@@ -69,6 +73,9 @@ func (s *sending) run(ctx context.Context, in io.Reader, out, errOut io.Writer) 
 	if err != nil {
 		return err
 	}
+	if s.url == "" {
+		await(ctx, s.address(cfg))
+	}
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.address(cfg), strings.NewReader(string(body)))
@@ -82,6 +89,37 @@ func (s *sending) run(ctx context.Context, in io.Reader, out, errOut io.Writer) 
 		}
 	}
 	return s.send(request, out)
+}
+
+// await waits while nothing listens at the address, or what does cannot store yet:
+// who starts the gateway and sends in one go comes a moment too early. What else is
+// wrong the delivery itself finds out.
+func await(ctx context.Context, address string) {
+	ctx, cancel := context.WithTimeout(ctx, sendPatience)
+	defer cancel()
+	again := time.NewTicker(100 * time.Millisecond)
+	defer again.Stop()
+	for unready(ctx, address) {
+		select {
+		case <-ctx.Done():
+			return
+		case <-again.C:
+		}
+	}
+}
+
+// unready asks what listens at the address, by a method that no source takes.
+func unready(ctx context.Context, address string) bool {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return false
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return errors.Is(err, syscall.ECONNREFUSED)
+	}
+	_ = response.Body.Close()
+	return response.StatusCode == http.StatusServiceUnavailable
 }
 
 // send prints the answer, and fails unless it is a 2xx.

@@ -1,9 +1,14 @@
 package main
 
 import (
+	"context"
+	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -58,5 +63,37 @@ rules: [{name: r, on: [dbt, lineage], app: 2f1c6e0a-0b1c-4d2e-8f3a-4b5c6d7e8f90,
 	code, out, errOut := command("send", "--config", r.path, "--url", "http://127.0.0.1:1", "--source", "bytes", "--generate")
 	if code != exitFailed || !strings.Contains(errOut, "is the gateway running") || strings.Contains(out+errOut, "a-secret-of") {
 		t.Errorf("code %d, %s%s", code, out, errOut)
+	}
+}
+
+// TestSendWaitsForAGatewayThatStarts has nothing listen at first, then something that
+// cannot store yet.
+func TestSendWaitsForAGatewayThatStarts(t *testing.T) {
+	t.Parallel()
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := "http://" + closed.Addr().String()
+	if err := closed.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if !unready(t.Context(), address) {
+		t.Error("nothing listens, and send does not wait")
+	}
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	await(over, address) // returns
+	var asked atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if asked.Add(1) < 3 {
+			http.Error(w, "", http.StatusServiceUnavailable)
+			return
+		}
+		http.Error(w, "", http.StatusMethodNotAllowed)
+	}))
+	defer server.Close()
+	if await(t.Context(), server.URL); asked.Load() != 3 {
+		t.Errorf("asked %d times", asked.Load())
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -62,11 +63,11 @@ func (g *gateway) openFront() (*front, error) {
 	if err != nil {
 		return nil, err
 	}
-	if f.public, err = net.Listen("tcp", g.cfg.HTTPAddr); err != nil {
-		return nil, fmt.Errorf("listen for senders (http.addr): %w", err)
+	if f.public, err = listen("senders", "http.addr", g.cfg.HTTPAddr); err != nil {
+		return nil, err
 	}
-	if f.internal, err = net.Listen("tcp", g.cfg.ConsoleAddr); err != nil {
-		return nil, errors.Join(fmt.Errorf("listen for operators (console.addr): %w", err), f.public.Close())
+	if f.internal, err = listen("operators", "console.addr", g.cfg.ConsoleAddr); err != nil {
+		return nil, errors.Join(err, f.public.Close())
 	}
 	f.public = netutil.LimitListener(f.public, maxConnections)
 	f.senders = ingress.NewServer(withSchemas(func(w http.ResponseWriter, r *http.Request) {
@@ -74,7 +75,7 @@ func (g *gateway) openFront() (*front, error) {
 			s.senders.ServeHTTP(w, r)
 			return
 		}
-		closed(w)
+		closed(w, "the event was not stored: send it again in a moment")
 	}), g.log)
 	f.senders.RegisterOnShutdown(func() {
 		if s := f.current.Load(); s != nil {
@@ -91,7 +92,7 @@ func (g *gateway) openFront() (*front, error) {
 		case r.URL.Path == "/healthz":
 			w.WriteHeader(http.StatusOK)
 		default:
-			closed(w)
+			closed(w, "the gateway is starting, or does not reach its store: ask again in a moment; its log says more")
 		}
 	})}
 	asking, hangUp := context.WithCancel(context.Background()) // a replay ends when the console stops
@@ -113,11 +114,23 @@ func withSchemas(other http.HandlerFunc) http.Handler {
 }
 
 // closed answers while there is no session.
-func closed(w http.ResponseWriter) {
+func closed(w http.ResponseWriter, detail string) {
 	w.Header().Set("Retry-After", "5")
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(http.StatusServiceUnavailable)
-	_, _ = w.Write([]byte(`{"type":"urn:qlikgateway:problem:journal-unavailable","title":"The gateway cannot store events now","status":503,"detail":"the event was not stored: send it again in a moment"}`))
+	_, _ = fmt.Fprintf(w, `{"type":"urn:qlikgateway:problem:journal-unavailable","title":"The gateway cannot store events now","status":503,"detail":%q}`, detail)
+}
+
+// listen opens the listener that the configuration's key is the address of.
+func listen(whom, key, address string) (net.Listener, error) {
+	listener, err := net.Listen("tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		err = fmt.Errorf("%w; is another gateway running? Stop what has the port, or set %s", err, key)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listen for %s (%s): %w", whom, key, err)
+	}
+	return listener, nil
 }
 
 // serve answers on both listeners until they are closed; an error of one of them

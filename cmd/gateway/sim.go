@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -29,9 +28,9 @@ func newSimCommand() *cobra.Command {
 			if cfg.Dialect != qlik.OpenAPI && cfg.Dialect != qlik.Cloud {
 				return errors.New("--dialect: expected openapi or cloud")
 			}
-			listener, err := net.Listen("tcp", address)
+			listener, err := listen("Qlik's clients", "--addr", address)
 			if err != nil {
-				return fmt.Errorf("listen: %w", err)
+				return err
 			}
 			tenant := sim.New(cfg)
 			if err := introduce(command.OutOrStdout(), "http://"+listener.Addr().String(), tenant, asJSON); err != nil {

@@ -80,6 +80,9 @@ func TestFilesThatCannotBeReadAreAProblemOfTheirName(t *testing.T) {
 			t.Errorf("%s: %s", path, lines(problems))
 		}
 	}
+	if _, problems := loadConfig(filepath.Join(folder, "none.yaml")); !strings.Contains(lines(problems), "--config names another") {
+		t.Error(lines(problems))
+	}
 }
 
 func FuzzParseConfig(f *testing.F) {
