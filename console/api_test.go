@@ -224,6 +224,7 @@ func TestWhoNamesWhatIsNotThereIsToldWhereToLook(t *testing.T) {
 		method, path, body, names string
 	}{
 		{http.MethodGet, "/api/v1/runs/none", "", "gateway runs ls and GET /api/v1/runs"},
+		{http.MethodGet, "/api/v1/runs/none/log", "", "gateway runs ls and GET /api/v1/runs"},
 		{http.MethodPost, "/api/v1/runs/none/cancel", "{}", "gateway runs ls and GET /api/v1/runs"},
 		{http.MethodGet, "/api/v1/dead/99", "", "gateway dead ls and GET /api/v1/dead"},
 		{http.MethodGet, "/api/v1/dead/none", "", "gateway dead ls and GET /api/v1/dead"},

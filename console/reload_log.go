@@ -14,7 +14,7 @@ import (
 const mostLog = 256 << 10
 
 // errNoLog says that a step has no reload whose log could be read.
-var errNoLog = errors.New("no step of this name has started a reload")
+var errNoLog = errors.New("the run, or the step that is named, has started no reload")
 
 // reloadLog answers with the end of the log of a step's reload, read from Qlik now.
 // What looks like a secret in it is left out.
@@ -27,7 +27,9 @@ func (c *Console) reloadLog(g *gin.Context) {
 		text, err = c.readLog(ctx, run, g.Query("step"))
 	}
 	switch {
-	case errors.Is(err, bridge.ErrNoRun), errors.Is(err, errNoLog):
+	case errors.Is(err, bridge.ErrNoRun):
+		problem(g, http.StatusNotFound, noRun)
+	case errors.Is(err, errNoLog):
 		problem(g, http.StatusNotFound, err.Error())
 	case err != nil:
 		c.Log.Warn().Err(err).Str("run_id", g.Param("id")).Msg("console: cannot read the reload's log")

@@ -456,6 +456,7 @@ func (s *canarySite) command(run string) {
 		s.say(slices.Concat(args, there, []string{body})...) // no token of ours
 		s.say(slices.Concat(args, []string{"--server", "http://ann:" + canary("wrong") + "@127.0.0.1:1"})...)
 	}
+	s.say("runs", "log", run, "--server", "http://"+s.up.Console, "--token-file", token) // it started no reload
 	s.done("resume", "rule", "reload", "--server", "http://"+s.up.Console, "--token-file", token)
 	s.say("runs", "start", "--reload", "sales", "--url", "http://"+s.up.HTTP, "--secret-file", token)
 	s.done("restore", backup, "--config", s.elsewhere())

@@ -31,6 +31,7 @@ func TestOperatorLooksWatchesAndCancels(t *testing.T) {
 	s.want(exitFailed, "expected the name of a configured source", "rules", "try", "--source", "nobody")
 	s.want(exitFailed, "no run has this id", "runs", "watch", "none")
 	s.want(exitFailed, "no run has this id", "runs", "cancel", "none")
+	s.want(exitFailed, "no run has this id", "runs", "log", "none")
 	for _, args := range [][]string{{"rules", "ls"}, {"sources", "ls"}, {"tenants", "ls"}} {
 		code, out := s.cli(append(args, "--json")...)
 		if code != exitDone || !json.Valid([]byte(out)) {
@@ -44,6 +45,12 @@ func TestOperatorLooksWatchesAndCancels(t *testing.T) {
 		return strings.Contains(out, `"last_delivery"`)
 	})
 	s.want(exitDone, "SUCCEEDED", "runs", "watch", first)
+	s.want(exitDone, "Execution started.", "runs", "log", first)
+	s.want(exitDone, `{"log":"`, "runs", "log", first, "--json")
+	s.want(exitFailed, "has started no reload", "runs", "log", first, "--step", "other")
+	if _, out := s.cli("runs", "show", first); strings.Contains(out, "runs log") {
+		t.Errorf("a reload that succeeded: %s", out)
+	}
 	s.want(exitFailed, "gateway: refused: run "+first+" is not open", "runs", "cancel", first)
 	s.want(exitDone, "run.succeeded", "events", "tail", "--once", "--run", first)
 	s.hook(`{"app": "` + s.sample("Finance") + `"}`)
@@ -52,6 +59,10 @@ func TestOperatorLooksWatchesAndCancels(t *testing.T) {
 	s.want(exitSurprise, "canceled", "runs", "watch", second)
 	s.want(exitDone, "replayed", "runs", "retry", second)
 	s.eventually("the run that repeats it", func() bool { return s.runs("succeeded") == 2 })
+	s.hook(`{"app": "` + s.sample("Broken") + `"}`)
+	broken := s.newest("failed")
+	s.want(exitDone, "gateway runs log "+broken, "runs", "show", broken)
+	s.want(exitDone, "Error: ", "runs", "log", broken)
 }
 
 func TestEveryRunThatWaitsIsCounted(t *testing.T) {

@@ -22,7 +22,7 @@ func newRunsCommand() *cobra.Command {
 	var o operator
 	command := &cobra.Command{Use: "runs", Short: "Show what the gateway did and is doing"}
 	o.flags(command)
-	command.AddCommand(o.newLs(), o.newShow(), o.newResolve(), o.newCancel(), o.newRetry(), o.newWatch(), newStart(&o))
+	command.AddCommand(o.newLs(), o.newShow(), o.newLog(), o.newResolve(), o.newCancel(), o.newRetry(), o.newWatch(), newStart(&o))
 	return command
 }
 
@@ -165,6 +165,9 @@ func printRun(out io.Writer, run console.Run) error {
 	for _, step := range run.Steps {
 		why := strings.TrimSpace(string(step.Reason) + " " + step.Error)
 		row(table, step.Name, step.Action, cmp.Or(step.AppName, step.App), step.State, step.ReloadID, step.Status, strconv.Itoa(len(step.Attempts)), why)
+	}
+	if hint := logHint(run); hint != "" {
+		row(table, hint)
 	}
 	if len(run.Timeline) > 0 {
 		row(table)
