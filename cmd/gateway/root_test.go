@@ -2,10 +2,14 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
 )
 
 func TestWordThatIsNoCommandIsNotTakenForAWishForHelp(t *testing.T) {
@@ -38,5 +42,19 @@ func TestServerMayBeWrittenAsConsoleAddrIs(t *testing.T) {
 	var out, errOut bytes.Buffer
 	if code := execute([]string{"pause", "ls", "--server", strings.TrimPrefix(console.URL, "http://")}, &out, &errOut); code != exitDone {
 		t.Errorf("%d, %s", code, errOut.String())
+	}
+}
+
+func TestLogTellsMilliseconds(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	log := newLog(&out, zerolog.InfoLevel)
+	log.Info().Str("hop", "call").Msg("asked Qlik")
+	var line struct{ Hop, Message, Time string }
+	if err := json.Unmarshal(out.Bytes(), &line); err != nil || line.Hop != "call" || line.Message != "asked Qlik" {
+		t.Fatalf("%v: %s", err, out.String())
+	}
+	if at, err := time.Parse(time.RFC3339, line.Time); err != nil || len(line.Time) != len("2006-01-02T15:04:05.000Z") || time.Since(at).Abs() > time.Minute {
+		t.Errorf("%v: %s", err, line.Time)
 	}
 }
