@@ -45,6 +45,7 @@ type demo struct {
 	out     io.Writer
 	tenant  *sim.Tenant
 	url     string            // of the tenant
+	hops    *hopPrinter       // shows what happens
 	secrets map[string]string // by the variable that the configuration reads
 }
 
@@ -96,7 +97,8 @@ func (d *demo) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	log := zerolog.New(newHopPrinter(d.out, d.asJSON, d.names())).Level(zerolog.DebugLevel).With().Timestamp().Logger()
+	d.hops = newHopPrinter(d.out, d.asJSON, d.names())
+	log := zerolog.New(d.hops).Level(zerolog.DebugLevel).With().Timestamp().Logger()
 	limits := bridge.DefaultLimits()
 	limits.Poll = demoPoll
 	g := &gateway{cfg: cfg, log: log, limits: limits, idle: d.fault == faultLose}
@@ -171,6 +173,7 @@ func (d *demo) play(ctx context.Context, where addresses) (summary, error) {
 	bounded, cancel := context.WithTimeout(ctx, d.wait)
 	defer cancel()
 	subscriber.await(bounded, sent)
+	d.settle(ctx, len(subscriber.outcomes()))
 	result := judge(sent, subscriber.outcomes(), d.tenant.Calls())
 	switch {
 	case d.once && ctx.Err() != nil:
@@ -183,6 +186,22 @@ func (d *demo) play(ctx context.Context, where addresses) (summary, error) {
 	}
 	<-ctx.Done()
 	return result, nil
+}
+
+// settle waits a moment until as many outcomes were shown as were heard: subscribers
+// hear of one before its publisher knows that it was stored.
+func (d *demo) settle(ctx context.Context, heard int) {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	look := time.NewTicker(10 * time.Millisecond)
+	defer look.Stop()
+	for d.hops.shown() < heard {
+		select {
+		case <-ctx.Done():
+			return
+		case <-look.C:
+		}
+	}
 }
 
 func (d *demo) printResult(result summary) error {
@@ -214,8 +233,9 @@ Your turn; Ctrl-C ends it and leaves nothing behind. Send an event:
 
 and see what became of it:
 
-  gateway runs ls --server http://%s        (or: go run ./cmd/gateway runs ls ...; in a browser: the console)
-  curl http://%s/_sim/calls                 (what the simulated tenant was asked)
+  http://%[3]s                                   the console, in a browser
+  gateway runs ls --server http://%[3]s          the same here; with Go: go run ./cmd/gateway runs ls ...
+  curl http://%[4]s/_sim/calls                   what the simulated tenant was asked
 `, where.HTTP, d.secrets["DEMO_TOKEN"], where.Console, strings.TrimPrefix(d.url, "http://"))
 	return err
 }

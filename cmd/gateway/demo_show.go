@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -21,12 +22,14 @@ type hopPrinter struct {
 	colour bool
 	began  time.Time
 	apps   map[string]string // names by id
+	copies map[string]string // by run, what it copied
+	told   int               // outcomes that were shown
 }
 
 func newHopPrinter(out io.Writer, asJSON bool, apps map[string]string) *hopPrinter {
 	file, ok := out.(*os.File)
 	return &hopPrinter{
-		out: out, asJSON: asJSON, apps: apps, began: time.Now(),
+		out: out, asJSON: asJSON, apps: apps, copies: map[string]string{}, began: time.Now(),
 		colour: ok && term.IsTerminal(int(file.Fd())) && os.Getenv("NO_COLOR") == "",
 	}
 }
@@ -48,11 +51,12 @@ type hopLine struct {
 func (p *hopPrinter) Write(line []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.asJSON {
-		return p.out.Write(line)
-	}
 	var hop hopLine
-	if err := json.Unmarshal(line, &hop); err != nil {
+	err := json.Unmarshal(line, &hop)
+	if hop.Hop == hopPublished {
+		p.told++
+	}
+	if p.asJSON || err != nil {
 		return p.out.Write(line)
 	}
 	verb, text, colour := p.show(hop)
@@ -62,9 +66,19 @@ func (p *hopPrinter) Write(line []byte) (int, error) {
 	if p.colour {
 		verb = fmt.Sprintf("\x1b[%dm%-15s\x1b[0m", colour, verb)
 	}
-	_, err := fmt.Fprintf(p.out, "%6.2fs  %-15s %s\n", time.Since(p.began).Seconds(), verb, text)
+	_, err = fmt.Fprintf(p.out, "%6.2fs  %-15s %s\n", time.Since(p.began).Seconds(), verb, text)
 	return len(line), err
 }
+
+// shown returns how many outcomes were shown as published.
+func (p *hopPrinter) shown() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.told
+}
+
+// hopPublished is the hop at which an outcome has been told.
+const hopPublished = "published"
 
 // Colours of a terminal.
 const (
@@ -84,7 +98,7 @@ func (p *hopPrinter) show(hop hopLine) (verb, text string, colour int) {
 		return "run opened", fmt.Sprintf("%s for %s  (%s)", hop.Rule, hop.EventID, hop.RunID), cyan
 	case hop.Hop == "admitted":
 		return "joined", fmt.Sprintf("%s: %s joins the run that waits", hop.Rule, hop.EventID), cyan
-	case hop.Hop == "published":
+	case hop.Hop == hopPublished:
 		return "published", strings.TrimPrefix(hop.Type, "io.qlikgateway.v1."), green
 	case hop.Hop == "call" || hop.Hop == "poll" || hop.Hop == "reconcile":
 		return p.showCall(hop)
@@ -106,11 +120,11 @@ func (p *hopPrinter) showDelivery(hop hopLine) (verb, text string, colour int) {
 }
 
 func (p *hopPrinter) showCall(hop hopLine) (verb, text string, colour int) {
-	app := hop.AppID
-	if name := p.apps[app]; name != "" {
-		app = name
-	}
+	app := cmp.Or(p.apps[hop.AppID], p.copies[hop.RunID], hop.AppID)
 	switch {
+	case hop.Action == "copy" && hop.Verdict == "done":
+		p.copies[hop.RunID] = "the copy of " + app
+		return hop.Action, app + " done", blue
 	case hop.Action == "publish" && hop.Reason == "not_found":
 		return "publish", app + ": no published app to replace yet, so a new one", blue
 	case hop.Verdict != "done":

@@ -39,3 +39,27 @@ func TestDemoHoldsWhatItSaysAndNoticesWhenNot(t *testing.T) {
 		})
 	}
 }
+
+func TestDemoNamesTheCopyThatARunMade(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	p := newHopPrinter(&out, false, map[string]string{"a": "Inventory"})
+	for _, line := range []string{
+		`{"hop": "call", "run_id": "r1", "action": "copy", "app_id": "a", "verdict": "done"}`,
+		`{"hop": "call", "run_id": "r1", "action": "reload", "app_id": "made", "reload_id": "4711", "verdict": "done"}`,
+		`{"hop": "call", "run_id": "r2", "action": "reload", "app_id": "other", "reload_id": "4712", "verdict": "done"}`,
+		`{"hop": "published", "type": "io.qlikgateway.v1.run.succeeded"}`,
+	} {
+		if _, err := p.Write([]byte(line)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, want := range []string{"Inventory done\n", "the copy of Inventory  (reload 4711)", "other  (reload 4712)"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is not in %s", want, out.String())
+		}
+	}
+	if p.shown() != 1 {
+		t.Errorf("%d outcomes were shown", p.shown())
+	}
+}
