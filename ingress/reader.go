@@ -134,15 +134,17 @@ func (s *source) understand(m message) (_ []events.Arrival, err error) {
 		}
 	}
 	body, err := readBody(m.body)
+	if s.reading.AnyBody && (err != nil || body.Raw()[0] == '"') {
+		if m.body, err = s.reading.object(m.header.Get("Content-Type"), m.body, body); err != nil {
+			return nil, err
+		}
+		body, err = readBody(m.body)
+	}
 	switch {
 	case err == nil:
 	case !s.reading.AnyBody, attempted(m.body):
 		return nil, refuse(Malformed, err)
 	default:
-		if object := form(m.header.Get("Content-Type"), m.body); object != nil {
-			m.body = object
-			body, _ = readBody(object)
-		}
 		return one(s.readAs(m, body))
 	}
 	if kind := body.Raw()[0]; kind == '[' && s.reading.Items {

@@ -3,7 +3,6 @@ package ingress
 import (
 	"bytes"
 	"encoding/json"
-	"mime"
 	"net/url"
 	"strings"
 	"unicode"
@@ -41,30 +40,61 @@ func writtenID() []string {
 // before JSON.
 func unmarked(body []byte) []byte { return bytes.TrimPrefix(body, []byte("\ufeff")) }
 
-// attempted reports whether a body begins as a JSON object or array does: one that
-// then cannot be read may say that a job failed, so it is not taken for a body that
-// says nothing.
+// attempted reports whether a body begins as a JSON object or array does, be it within
+// quotes that a shell left there or in UTF-16: one that then cannot be read may say that
+// a job failed, so it is not taken for a body that says nothing.
 func attempted(body []byte) bool {
-	start := bytes.TrimLeft(body, " \t\r\n")
+	for _, mark := range []string{"\xff\xfe", "\xfe\xff"} {
+		body = bytes.TrimPrefix(body, []byte(mark))
+	}
+	start := bytes.TrimLeft(body, " \t\r\n\x00'\"")
 	return len(start) > 0 && (start[0] == '{' || start[0] == '[')
 }
 
-// form returns the JSON object that the fields of a form make: `curl -d
-// outcome=failed` sends one. It is nil when the body is none.
-func form(contentType string, body []byte) (object []byte) {
-	media, _, _ := mime.ParseMediaType(contentType)
-	values, err := url.ParseQuery(string(body))
-	if media != "application/x-www-form-urlencoded" || err != nil || !bytes.ContainsRune(body, '=') {
-		return nil
+// maxFields is how many fields a form may have.
+const maxFields = 1000
+
+const mediaForm = "application/x-www-form-urlencoded"
+
+// object returns the JSON that a body stands for, which read was made of and found to be
+// none or a text: the fields of a form, as `curl -d outcome=failed` sends it, or JSON that
+// was encoded twice. Another body is returned as it came.
+func (r *reading) object(contentType string, body []byte, read *rules.Tree) ([]byte, error) {
+	media, _ := media(contentType)
+	if text, ok := rules.Text(read.Raw()); ok && len(r.Outcome.Of) > 0 && attempted([]byte(text)) {
+		return []byte(text), nil
 	}
-	all := map[string]any{}
-	for name := range values {
-		all[name] = values.Get(name)
+	switch {
+	case read != nil, attempted(body):
+	case len(r.Outcome.Of) > 0 && strings.HasPrefix(media, "multipart/"):
+		return nil, refusef(Unsupported, "Content-Type %.40q is not read: send JSON, or a form as %s", media, mediaForm)
+	case media == mediaForm && bytes.ContainsRune(body, '='):
+		return form(body)
 	}
-	if object, err = json.Marshal(all); err != nil {
-		return nil
+	return body, nil
+}
+
+// form returns the object that the fields of a form make, the last of those of one name.
+// What is not escaped as it should be is taken as it is: it may stand beside an outcome.
+func form(body []byte) ([]byte, error) {
+	all := map[string]string{}
+	for pair := range strings.SplitSeq(string(body), "&") {
+		if pair == "" {
+			continue
+		}
+		name, value, _ := strings.Cut(pair, "=")
+		if all[unescaped(name)] = unescaped(value); len(all) > maxFields {
+			return nil, refusef(Malformed, "the form has more than %d fields", maxFields)
+		}
 	}
-	return object
+	return json.Marshal(all)
+}
+
+func unescaped(text string) string {
+	if plain, err := url.QueryUnescape(text); err == nil {
+		return plain
+	}
+	return strings.ReplaceAll(text, "+", " ")
 }
 
 // mentioned reports whether a body has a key that the outcome is read from, whatever

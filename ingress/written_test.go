@@ -1,6 +1,8 @@
 package ingress
 
 import (
+	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -24,6 +26,13 @@ func TestFailureIsNotReadAsSuccessHoweverItIsWritten(t *testing.T) {
 		{"generic", `{"job":"x","state":{"type":"FAILED"}}`, nil, "other"},
 		{"generic", `{"job":"x","outcome":null,"status":"success"}`, nil, "succeeded"},
 		{"generic", "done", formType, ""},
+		{"generic", "job=x&outcome=failed&message=disk 100% full", formType, "failed"},
+		{"generic", "job=x&outcome=failed&message=no table; stopped", formType, "failed"},
+		{"generic", "job=x&outcome=failed&%zz=%", formType, "failed"},
+		{"generic", "outcome=succeeded&job=x&outcome=failed", formType, "failed"},
+		{"generic", `"{\"job\":\"x\",\"outcome\":\"failed\"}"`, nil, "failed"},
+		{"generic", `"{\"job\":\"x\",\"outcome\":\"succeeded\"}"`, formType, "succeeded"},
+		{"generic", `"done"`, nil, ""},
 		{"aws-eventbridge", `{"detail":{"state":"FAILED"}}`, nil, "failed"},
 		{"aws-eventbridge", `{"detail":{"status":"RUNNING"}}`, nil, "other"},
 		{"aws-eventbridge", `{"detail":{"currentState":"SUCCEEDED"}}`, nil, "succeeded"},
@@ -33,11 +42,31 @@ func TestFailureIsNotReadAsSuccessHoweverItIsWritten(t *testing.T) {
 			t.Errorf("%s %s: %q, want %q", tt.preset, tt.body, a.Facts.Outcome, tt.want)
 		}
 	}
-	for _, body := range []string{`{"job":"x","outcome":"failed"`, `{job: x, outcome: failed}`, ` [{"outcome":`} {
+	for _, body := range []string{
+		`{"job":"x","outcome":"failed"`, `{job: x, outcome: failed}`, ` [{"outcome":`, `'{outcome:failed}'`, `"{"outcome":"failed"}"`, `"{\"outcome\":\"failed\""`,
+		"\xff\xfe" + `{"outcome":"failed"}`, "\xff\xfe{\x00\"\x00o\x00", "\xfe\xff\x00{\x00\"\x00o", "\x00{\x00\"",
+	} {
 		m := message{header: formType, body: []byte(body)}
 		if _, err := presetSource(t, "generic").read(m); err == nil {
-			t.Errorf("%s is taken for a body that says nothing", body)
+			t.Errorf("%q is taken for a body that says nothing", body)
 		}
+	}
+	multipart := http.Header{"Content-Type": {"multipart/form-data; boundary=x"}}
+	_, err := presetSource(t, "generic").read(message{header: multipart, body: []byte("--x\r\nContent-Disposition: form-data; name=\"outcome\"\r\n\r\nfailed\r\n--x--\r\n")})
+	if refused := new(refusal); !errors.As(err, &refused) || refused.result != Unsupported {
+		t.Errorf("a form in parts is answered %v", err)
+	}
+}
+
+func TestFormOfTooManyFieldsIsRefused(t *testing.T) {
+	t.Parallel()
+	var body strings.Builder
+	for i := range 2 * maxFields {
+		fmt.Fprintf(&body, "f%d=&", i)
+	}
+	m := message{header: http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}, body: []byte(body.String())}
+	if _, err := presetSource(t, "generic").read(m); err == nil {
+		t.Error("it is taken")
 	}
 }
 
