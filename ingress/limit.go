@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"github.com/qlikgateway/gateway/bridge/rules"
 	"github.com/qlikgateway/gateway/events"
@@ -19,47 +19,13 @@ const (
 	burstEvery = 10 * time.Second // between two log lines about one source refused for one reason
 )
 
-// tooDeep reports whether JSON is nested deeper than anything honest is. It looks
-// at brackets outside strings only, and so needs no memory.
-func tooDeep(body []byte) bool {
-	depth := 0
-	for i := 0; i < len(body); i++ {
-		switch body[i] {
-		case '"':
-			i += quoted(body[i+1:])
-		case '[', '{':
-			if depth++; depth > maxDepth {
-				return true
-			}
-		case ']', '}':
-			depth--
-		}
-	}
-	return false
-}
-
-// quoted returns how long a string is whose first quote was read, with its last.
-func quoted(rest []byte) int {
-	for from := 0; ; {
-		end := bytes.IndexByte(rest[from:], '"')
-		if end < 0 {
-			return len(rest)
-		}
-		end += from
-		escapes := 0
-		for escapes < end && rest[end-1-escapes] == '\\' {
-			escapes++
-		}
-		if from = end + 1; escapes%2 == 0 {
-			return from
-		}
-	}
-}
+// tooDeep reports whether JSON is nested deeper than anything honest is.
+func tooDeep(body []byte) bool { return rules.Deeper(body, maxDepth) }
 
 // looksJSON reports whether a body is JSON, as far as anybody would read it as such.
 func looksJSON(contentType string, body []byte) bool {
-	start := strings.TrimLeft(string(body[:min(len(body), 64)]), " \t\r\n\ufeff")
-	return isJSON(contentType) || strings.HasPrefix(start, "{") || strings.HasPrefix(start, "[")
+	start := bytes.TrimLeftFunc(body, func(r rune) bool { return unicode.IsSpace(r) || r == '\ufeff' })
+	return isJSON(contentType) || len(start) > 0 && (start[0] == '{' || start[0] == '[')
 }
 
 // inherit takes over what sources of the same name used of their limits.

@@ -95,7 +95,7 @@ func TestBodiesNestedTooDeepAreRefused(t *testing.T) {
 		body, media string
 		status      int
 	}{
-		{nested(64), "application/json", 202}, {nested(66), "application/json", 400}, {nested(66), "text/plain", 400}, {" \n" + nested(66), "", 400},
+		{nested(64), "application/json", 202}, {nested(66), "application/json", 400}, {nested(66), "text/plain", 400}, {" \n" + nested(66), "", 400}, {strings.Repeat(" ", 100) + nested(66), "text/plain", 400},
 		{fmt.Sprintf(`{"a":"%s\"%s"}`, strings.Repeat("[", 100), strings.Repeat("{", 100)), "application/json", 202},
 		{strings.Repeat("[", 400_000), "application/json", 400},
 		{"text with " + strings.Repeat("[", 100), "text/plain", 202},

@@ -15,6 +15,8 @@ func bodies() []string {
 		`"`, `"\`, `"\u12"`, `"\u12G4"`, `"\u00e9\n\/\""`, `"\x"`, "\"\x1f\"", "\"\x7f\"", "\"tab\there\"", "\"\xff\"", `01`, `-`, `-0`, `-01`, `1.`, `.5`, `1.5e`, `1e+5`, `1E-5`,
 		`1e999`, `--1`, `{"a":1,"a":{"b":2}}`, `{"\u0061":3}`, "{\"\xff\":3}", `{"é":"ü"}`, `{"a":"` + strings.Repeat("x", 61) + `\"","b":[{"c":[[]]}]}`,
 		strings.Repeat("[", 100) + strings.Repeat("]", 100), strings.Repeat("[", 100), "\ufeff{}", "{}\x00",
+		strings.Repeat("[", 10_000) + strings.Repeat("]", 10_000), strings.Repeat("[", 10_001) + strings.Repeat("]", 10_001),
+		`{"a":` + strings.Repeat(`[{"b":`, 5000) + `1` + strings.Repeat("}]", 5000) + "}",
 	}
 	for n := range 20 { // the byte that ends a string, at each place of a word
 		pad := strings.Repeat("x", n)
