@@ -20,6 +20,7 @@ const (
 
 // Poison is a message of somebody's stream that can never become an event.
 type Poison struct {
+	ID       string // the same however often the message is read, and no other's
 	Source   string
 	Stream   string
 	Sequence uint64 // in that stream
@@ -134,7 +135,7 @@ func (in *Ingress) take(ctx context.Context, e ear, msg jetstream.Msg) error {
 	defer func() { in.record(&d) }()
 	m := message{
 		header: headers(msg.Headers()), body: msg.Data(), subject: msg.Subject(), arrived: meta.Timestamp,
-		id: fmt.Sprintf("%s/%d", e.Stream, meta.Sequence.Stream),
+		id: identity(e, meta),
 	}
 	for {
 		if ctx.Err() != nil {
@@ -173,6 +174,12 @@ func (in *Ingress) take(ctx context.Context, e ear, msg jetstream.Msg) error {
 	}
 }
 
+// identity tells a message of a stream from every other one: a stream that is made anew
+// numbers its messages from 1 again.
+func identity(e ear, meta *jetstream.MsgMetadata) string {
+	return fmt.Sprintf("%s/%d/%d", e.Stream, meta.Sequence.Stream, meta.Timestamp.UnixNano())
+}
+
 // waits reports whether a message of a stream stays there until a refusal passes.
 func waits(result Result) bool {
 	return result.retryAfter() > 0 || result.Status() >= http.StatusInternalServerError
@@ -184,7 +191,7 @@ func (in *Ingress) bury(ctx context.Context, e ear, msg jetstream.Msg, meta *jet
 		return errors.New("bury message: no dead letters are configured")
 	}
 	poison := Poison{
-		Source: e.source, Stream: e.Stream, Sequence: meta.Sequence.Stream, Body: msg.Data(),
+		ID: identity(e, meta), Source: e.source, Stream: e.Stream, Sequence: meta.Sequence.Stream, Body: msg.Data(),
 		Header: nats.Header(headers(msg.Headers())), Hint: fmt.Sprintf("message %d of stream %s: %s", meta.Sequence.Stream, e.Stream, why),
 	}
 	if err := in.config.Bury(ctx, poison); err != nil {

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 
 	"github.com/nats-io/nats.go"
@@ -21,7 +20,7 @@ func burial(dead *events.DeadLetters) func(context.Context, ingress.Poison) erro
 		entry := events.Entry{Sequence: poison.Sequence, Header: nats.Header{}, Body: poison.Body}
 		maps.Copy(entry.Header, poison.Header)
 		entry.Source = poison.Source
-		entry.Header.Set(jetstream.MsgIDHeader, fmt.Sprintf("%s/%d", poison.Stream, poison.Sequence))
+		entry.Header.Set(jetstream.MsgIDHeader, poison.ID)
 		why := events.Burial{Reason: events.ReasonUndecodable, Hop: "ingress", Hint: poison.Hint}
 		err := dead.Put(ctx, entry, why)
 		if errors.Is(err, events.ErrTooLarge) {
