@@ -55,13 +55,23 @@ func (a Arrival) View() rules.Event {
 // usualHeaders is how many headers a message of the journal has, more or less.
 const usualHeaders = 16
 
+// The broker takes so many bytes of headers, and of a message as a whole what it says
+// itself. An event leaves room for what a dead letter says besides: what the journal
+// took and the dead letters did not would be tried for ever.
+const (
+	mostHeaders   = 64<<10 - roomForBurial
+	roomForBurial = 4 << 10
+)
+
 // headers are a message's, their values in one piece of memory.
 type headers struct {
 	of     nats.Header
 	values []string
+	size   int // as they are sent
 }
 
 func (h *headers) set(name, value string) {
+	h.size += len(name) + len(": ") + len(value) + len("\r\n")
 	h.values = append(h.values, value)
 	h.of[name] = h.values[len(h.values)-1 : len(h.values) : len(h.values)]
 }
@@ -98,7 +108,17 @@ func (j *Journal) message(a Arrival, target Target, revision uint64) (*nats.Msg,
 	}
 	h.set(HeaderRevision, strconv.FormatUint(revision, 10))
 	h.set(jetstream.MsgIDHeader, digest(target.Tenant, a.Source, a.Event.Source(), a.DedupeID, a.ReplayID))
-	return msg, nil
+	return msg, j.fits(h.size, len(msg.Data))
+}
+
+// fits returns ErrTooLarge when an event's headers or all of it are larger than the
+// broker takes with a burial's added.
+func (j *Journal) fits(headers, body int) error {
+	most := j.js.Conn().MaxPayload()
+	if headers > mostHeaders || most > 0 && int64(headers+body) > most-roomForBurial {
+		return fmt.Errorf("append event: %w: %d bytes of headers and %d of body", ErrTooLarge, headers, body)
+	}
+	return nil
 }
 
 // binary sets the headers of binary mode in the CloudEvents NATS binding.

@@ -57,6 +57,44 @@ func TestDeadLetterKeepsTheEventAndSaysWhy(t *testing.T) {
 	}
 }
 
+// TestWhateverTheJournalTakesFitsTheDeadLetters tries sizes of headers and bodies about the
+// largest that the journal takes: what fitted the one and not the other would be tried for ever.
+func TestWhateverTheJournalTakesFitsTheDeadLetters(t *testing.T) {
+	t.Parallel()
+	b := open(t, broker.Config{})
+	j, dead := journalOn(b), lettersOn(b)
+	why := events.Burial{Rule: strings.Repeat("r", 63), Reason: events.ReasonUndecodable, Hop: "dispatcher", Hint: strings.Repeat("ü", 1000), Attempts: 1000}
+	for name, grow := range map[string]func(a *events.Arrival, less int){
+		"headers": func(a *events.Arrival, less int) { a.Facts.Job = strings.Repeat("j", 64<<10-less) },
+		"body":    func(a *events.Arrival, less int) { a.Event.DataEncoded = make([]byte, 1<<20-less) },
+	} {
+		taken, refused := 0, 0
+		for less := -1024; less < 8<<10; less += 512 {
+			a := arrival(fmt.Sprint(name, less))
+			grow(&a, less)
+			receipt, err := j.Append(t.Context(), a, []events.Target{target("acme", "r")}, 1)
+			if errors.Is(err, events.ErrTooLarge) {
+				refused++
+				continue
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			taken++
+			entry, err := j.Entry(t.Context(), receipt.Sequences[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := dead.Put(t.Context(), entry, why); err != nil {
+				t.Errorf("%s, %d bytes less than the broker takes: %v", name, less, err)
+			}
+		}
+		if taken < 5 || refused < 5 {
+			t.Errorf("%s: %d were taken and %d refused", name, taken, refused)
+		}
+	}
+}
+
 func TestDeadLettersAreListedNewestFirstAcrossGaps(t *testing.T) {
 	t.Parallel()
 	b := open(t, broker.Config{})

@@ -13,19 +13,22 @@ import (
 )
 
 // burial keeps what somebody's stream holds and nobody can read among the dead
-// letters, once, however often it is tried. Of what is too large for them only
-// the headers are kept.
+// letters, once, however often it is tried. Of what is too large for them the body is left
+// out, or the headers where these are what is too large.
 func burial(dead *events.DeadLetters) func(context.Context, ingress.Poison) error {
-	return func(ctx context.Context, poison ingress.Poison) error {
-		entry := events.Entry{Sequence: poison.Sequence, Header: nats.Header{}, Body: poison.Body}
-		maps.Copy(entry.Header, poison.Header)
-		entry.Source = poison.Source
-		entry.Header.Set(jetstream.MsgIDHeader, poison.ID)
+	return func(ctx context.Context, poison ingress.Poison) (err error) {
 		why := events.Burial{Reason: events.ReasonUndecodable, Hop: "ingress", Hint: poison.Hint}
-		err := dead.Put(ctx, entry, why)
-		if errors.Is(err, events.ErrTooLarge) {
-			entry.Body = nil
-			err = dead.Put(ctx, entry, why)
+		for _, kept := range []struct {
+			headers nats.Header
+			body    []byte
+		}{{poison.Header, poison.Body}, {poison.Header, nil}, {nil, poison.Body}, {nil, nil}} {
+			entry := events.Entry{Sequence: poison.Sequence, Header: nats.Header{}, Body: kept.body}
+			maps.Copy(entry.Header, kept.headers)
+			entry.Source = poison.Source
+			entry.Header.Set(jetstream.MsgIDHeader, poison.ID)
+			if err = dead.Put(ctx, entry, why); !errors.Is(err, events.ErrTooLarge) {
+				break
+			}
 		}
 		return err
 	}
