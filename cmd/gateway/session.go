@@ -191,12 +191,24 @@ func (g *gateway) run(ctx context.Context, up func(addresses)) error {
 	}
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopListener)
 	defer cancel()
-	err = errors.Join(err, f.senders.Shutdown(bounded), f.operators.Shutdown(bounded))
+	err = errors.Join(err, hangUp(bounded, f.senders, g.log), hangUp(bounded, f.operators, g.log))
 	serving.Wait()
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
 		err = errors.Join(err, cause)
 	}
 	return err
+}
+
+// hangUp lets a server's requests under way end until ctx does, and cuts off those that
+// have not: whoever is slow to send or to read is no failure of the stop. A sender that
+// got no answer sends again, and a reader comes back.
+func hangUp(ctx context.Context, server *http.Server, log zerolog.Logger) error {
+	err := server.Shutdown(ctx)
+	if !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	log.Warn().Str("hop", "stop").Msg("requests under way did not end in time and are cut off")
+	return server.Close()
 }
 
 // work is one session: it opens the broker, serves until ctx ends or a part fails,
@@ -258,7 +270,7 @@ func (s *session) serve(ctx context.Context, f *front, up func()) error {
 		s.stopping.Store(true)
 		stopDoing() // another replica need not wait for our senders
 		s.feed.Close()
-		err = f.senders.Shutdown(bounded)
+		err = hangUp(bounded, f.senders, s.log)
 	case <-s.broker.Broken():
 		err = errStore
 		f.current.Store(nil)

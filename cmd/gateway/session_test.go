@@ -1,13 +1,18 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rs/zerolog"
+
+	"github.com/qlikgateway/gateway/ingress"
 )
 
 func TestTakenPortIsSaidWithTheKeyThatNamesAnother(t *testing.T) {
@@ -45,5 +50,45 @@ func TestWhoAsksBeforeTheStoreIsOpenIsNotToldOfAnEvent(t *testing.T) {
 		if answer.Code != http.StatusServiceUnavailable || !strings.Contains(answer.Body.String(), `"detail":"`+want) {
 			t.Errorf("%d %s", answer.Code, answer.Body)
 		}
+	}
+}
+
+func TestSenderThatIsSlowIsNoFailureOfTheStop(t *testing.T) {
+	t.Parallel()
+	reading, ended := make(chan struct{}), make(chan struct{})
+	log := &lockedBuffer{}
+	server := ingress.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		defer close(ended)
+		buffer := make([]byte, 1)
+		_, _ = r.Body.Read(buffer)
+		close(reading)
+		_, _ = r.Body.Read(buffer) // what never comes
+	}), zerolog.Nop())
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	sender, err := net.Dial("tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = sender.Close() }()
+	if _, err := sender.Write([]byte("POST /hooks/jobs HTTP/1.1\r\nHost: gateway\r\nContent-Length: 9\r\n\r\n{")); err != nil {
+		t.Fatal(err)
+	}
+	<-reading
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := hangUp(ctx, server, zerolog.New(log)); err != nil {
+		t.Errorf("the stop failed: %v", err)
+	}
+	<-ended
+	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+		t.Error(err)
+	}
+	if !strings.Contains(log.String(), "cut off") {
+		t.Errorf("nothing is said of it: %q", log.String())
 	}
 }
