@@ -13,14 +13,21 @@ import (
 // at once, in the order of the file. The config is nil when a problem is more
 // than a warning.
 func loadConfig(path string) (*config, []problem) {
+	c, problems, _ := loadWhole(path)
+	return c, problems
+}
+
+// loadWhole is loadConfig, and says which files were looked for beside the configuration
+// itself, also when one of them is what is wrong.
+func loadWhole(path string) (*config, []problem, []string) {
 	text, err := readFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = errors.New("read configuration: there is no such file; --config names another, and `gateway demo` needs none")
 	}
 	if err != nil {
-		return nil, []problem{{File: path, Text: err.Error()}}
+		return nil, []problem{{File: path, Text: err.Error()}}, nil
 	}
-	return parseConfig(path, text, os.LookupEnv)
+	return parseWhole(path, text, os.LookupEnv)
 }
 
 // configured loads the configuration that a command works with, and says what is
@@ -86,14 +93,20 @@ func readFile(path string) ([]byte, error) {
 // before left standing: YAML, the schema, and what only code can check. Without a
 // lookup, secrets are not read.
 func parseConfig(file string, text []byte, lookup func(string) (string, bool)) (*config, []problem) {
+	c, problems, _ := parseWhole(file, text, lookup)
+	return c, problems
+}
+
+// parseWhole is parseConfig, and says which other files were looked for.
+func parseWhole(file string, text []byte, lookup func(string) (string, bool)) (*config, []problem, []string) {
 	document := parseDocument(bytes.TrimPrefix(text, []byte("\ufeff")))
 	found := &findings{document: document, problems: document.problems}
 	if document.value == nil {
-		return nil, found.inOrder(file)
+		return nil, found.inOrder(file), nil
 	}
 	s, err := newSchema()
 	if err != nil {
-		return nil, []problem{{File: file, Text: err.Error()}}
+		return nil, []problem{{File: file, Text: err.Error()}}, nil
 	}
 	invalid := s.check(document.value)
 	found.add(invalid)
@@ -101,21 +114,21 @@ func parseConfig(file string, text []byte, lookup func(string) (string, bool)) (
 		document.remove(p.Path)
 	}
 	if document.value == nil {
-		return nil, found.inOrder(file)
+		return nil, found.inOrder(file), nil
 	}
 	var w written
 	if err := decode(document.value, &w); err != nil {
 		if mistakes(found.problems) == 0 {
 			found.problems = append(found.problems, problem{Text: err.Error()})
 		}
-		return nil, found.inOrder(file)
+		return nil, found.inOrder(file), nil
 	}
 	r := &reader{written: w, lookup: lookup}
 	c := r.read()
 	found.add(r.problems)
 	found.add(r.compiled)
 	if mistakes(found.problems) > 0 {
-		return nil, found.inOrder(file)
+		return nil, found.inOrder(file), r.files
 	}
-	return c, found.inOrder(file)
+	return c, found.inOrder(file), r.files
 }

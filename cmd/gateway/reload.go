@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -23,17 +24,24 @@ import (
 // them, which also sees a mounted ConfigMap being swapped.
 const lookEvery = 5 * time.Second
 
+// errUnusable is why a configuration cannot be put in force until its files change.
+var errUnusable = errors.New("the new configuration cannot be used")
+
 // configFiles are the configuration file and what is read beside it.
 type configFiles struct {
-	path string
-	asks chan os.Signal   // SIGHUP
-	look <-chan time.Time // when to look for changes
-	stop func()
+	path   string
+	others []string          // secrets and certificates, also of a configuration that could not be used
+	seen   [sha256.Size]byte // how all of them were when they were last read
+	asks   chan os.Signal    // SIGHUP
+	look   <-chan time.Time  // when to look for changes
+	stop   func()
 }
 
-// newConfigFiles watches a configuration file until it is stopped.
-func newConfigFiles(path string) *configFiles {
+// newConfigFiles watches a configuration file, which was just read, until it is stopped.
+func newConfigFiles(path string, others []string) *configFiles {
 	f := &configFiles{path: path, asks: make(chan os.Signal, 1)}
+	f.watch(others)
+	f.seen = f.print()
 	ticker := time.NewTicker(lookEvery)
 	f.look = ticker.C
 	signal.Notify(f.asks, syscall.SIGHUP)
@@ -44,10 +52,15 @@ func newConfigFiles(path string) *configFiles {
 	return f
 }
 
-// print tells states of the files apart; others are the secrets and certificates.
-func (f *configFiles) print(others []string) [sha256.Size]byte {
+// watch has other files looked at beside the configuration.
+func (f *configFiles) watch(others ...[]string) {
+	f.others = slices.Compact(slices.Sorted(slices.Values(slices.Concat(others...))))
+}
+
+// print tells states of the files apart.
+func (f *configFiles) print() [sha256.Size]byte {
 	sum := sha256.New()
-	for _, path := range append([]string{f.path}, others...) {
+	for _, path := range append([]string{f.path}, f.others...) {
 		text, err := os.ReadFile(path)
 		fmt.Fprintf(sum, "%s %d %v\n", path, len(text), err)
 		_, _ = sum.Write(text) // a hash takes everything
@@ -61,7 +74,6 @@ func (g *gateway) follow(ctx context.Context, s *session) error {
 	if g.files == nil {
 		return nil
 	}
-	seen := g.files.print(g.cfg.Files)
 	for {
 		asked := false
 		select {
@@ -71,14 +83,17 @@ func (g *gateway) follow(ctx context.Context, s *session) error {
 			asked = true
 		case <-g.files.look:
 		}
-		now := g.files.print(g.cfg.Files)
-		if now == seen && !asked {
+		now := g.files.print()
+		if now == g.files.seen && !asked {
 			continue
 		}
-		if err := g.reload(ctx, s); err != nil {
+		err := g.reload(ctx, s)
+		if err != nil {
 			g.log.Error().Err(err).Str("hop", "reload").Str("file", g.files.path).Msg("the configuration stays as it was")
 		}
-		seen = now // what changed meanwhile is seen next time
+		if err == nil || errors.Is(err, errUnusable) { // else it is tried again: the store did not take it
+			g.files.seen = now // what changed meanwhile, or is looked at only since, is seen next time
+		}
 	}
 }
 
@@ -86,21 +101,22 @@ func (g *gateway) follow(ctx context.Context, s *session) error {
 // happens before anything live is touched; what was begun under the old
 // configuration ends under it.
 func (g *gateway) reload(ctx context.Context, s *session) error {
-	next, problems := loadConfig(g.files.path)
+	next, problems, files := loadWhole(g.files.path)
+	g.files.watch(g.cfg.Files, files)
 	for _, problem := range problems {
 		g.log.Warn().Str("hop", "reload").Msg(problem.String())
 	}
 	if next == nil {
-		return fmt.Errorf("%s has mistakes", g.files.path)
+		return fmt.Errorf("%w: %s has mistakes", errUnusable, g.files.path)
 	}
 	if fixed := fixedChanges(g.cfg, next); len(fixed) > 0 {
-		return fmt.Errorf("a restart is needed for a change of %s; nothing of the new file is in force", strings.Join(fixed, ", "))
+		return fmt.Errorf("%w: a restart is needed for a change of %s; nothing of the new file is in force", errUnusable, strings.Join(fixed, ", "))
 	}
 	var pair *tls.Certificate
 	if next.TLS != (tlsFiles{}) {
 		var err error
 		if pair, err = loadCertificate(next.TLS); err != nil {
-			return err
+			return fmt.Errorf("%w: %w", errUnusable, err)
 		}
 	}
 	if err := usable(next.Tenants); err != nil {
@@ -108,7 +124,7 @@ func (g *gateway) reload(ctx context.Context, s *session) error {
 	}
 	subscribers, err := s.tellers.make(next.Subscriptions)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: %w", errUnusable, err)
 	}
 	revision, err := s.revisions.Use(ctx, next.Document, next.Rules)
 	if err != nil {
@@ -134,6 +150,7 @@ func (g *gateway) reload(ctx context.Context, s *session) error {
 	s.tellers.replace(subscribers)
 	s.show(next, revision.Number)
 	g.cfg = next
+	g.files.watch(files)
 	g.log.Info().Str("hop", "reload").Uint64("revision", revision.Number).Int("sources", len(next.SourceNames)).
 		Int("rules", len(next.RuleNames)).Msg("a new configuration is in force")
 	return nil

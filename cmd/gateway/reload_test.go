@@ -33,6 +33,7 @@ type reloading struct {
 	path string
 	url  string
 	asks chan os.Signal
+	look chan time.Time
 	log  *lockedBuffer
 }
 
@@ -56,14 +57,25 @@ func (b *lockedBuffer) String() string {
 
 func reloadable(t *testing.T, text string) *reloading {
 	t.Helper()
+	return reloadableAfter(t, text, nil)
+}
+
+// reloadableAfter does something between the reading of the file and the start.
+func reloadableAfter(t *testing.T, text string, early func(*reloading)) *reloading {
+	t.Helper()
 	folder := t.TempDir()
-	r := &reloading{t: t, path: filepath.Join(folder, "gateway.yaml"), asks: make(chan os.Signal), log: &lockedBuffer{}}
+	r := &reloading{t: t, path: filepath.Join(folder, "gateway.yaml"), asks: make(chan os.Signal), look: make(chan time.Time), log: &lockedBuffer{}}
 	r.write(text)
 	cfg, problems := loadConfig(r.path)
 	if cfg == nil {
 		t.Fatal(lines(problems))
 	}
-	g := &gateway{cfg: cfg, log: zerolog.New(r.log), limits: bridge.DefaultLimits(), files: &configFiles{path: r.path, asks: r.asks}, idle: true}
+	g := &gateway{cfg: cfg, log: zerolog.New(r.log), limits: bridge.DefaultLimits(), files: newConfigFiles(r.path, cfg.Files), idle: true}
+	g.files.stop()
+	g.files.asks, g.files.look = r.asks, r.look
+	if early != nil {
+		early(r)
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	up, ended := make(chan addresses, 1), make(chan error, 1)
 	go func() { ended <- g.run(ctx, func(a addresses) { up <- a }) }()
@@ -186,6 +198,42 @@ func TestConfigurationThatCannotBeUsedChangesNothing(t *testing.T) {
 	}
 }
 
+// seen has the gateway look at its files, also at those that the first look added, and
+// returns when it has: each look is taken only when the one before was done with.
+func (r *reloading) seen() {
+	r.t.Helper()
+	for range 3 {
+		r.look <- time.Now()
+	}
+}
+
+func TestFileThatChangedBeforeTheGatewayWasUpIsTakenOver(t *testing.T) {
+	t.Parallel()
+	r := reloadableAfter(t, twoTokens(firstToken, 0), func(r *reloading) { r.write(twoTokens(secondToken, 0)) })
+	if r.seen(); r.post("jobs", secondToken) != http.StatusAccepted {
+		t.Errorf("the change is not in force:\n%s", r.log)
+	}
+}
+
+func TestSecretThatComesAfterTheConfigurationThatNamesItIsTaken(t *testing.T) {
+	t.Parallel()
+	r := reloadable(t, twoTokens(firstToken, 0))
+	file := filepath.Join(t.TempDir(), "token")
+	r.write(twoTokens("file:"+file, 0))
+	if r.seen(); !strings.Contains(r.log.String(), "no such file") {
+		t.Fatalf("the missing file is not named:\n%s", r.log)
+	}
+	if err := os.WriteFile(file, []byte(secondToken+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if r.seen(); r.post("jobs", secondToken) != http.StatusAccepted {
+		t.Errorf("the secret is there and is not looked for again:\n%s", r.log)
+	}
+	if n := strings.Count(r.log.String(), "in force"); n != 1 {
+		t.Errorf("%d times in force:\n%s", n, r.log)
+	}
+}
+
 func TestSecretsInFilesAreSeenToChange(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "token")
@@ -193,15 +241,15 @@ func TestSecretsInFilesAreSeenToChange(t *testing.T) {
 		t.Fatal(err)
 	}
 	look := make(chan time.Time)
-	files := &configFiles{path: file, look: look}
-	before := files.print([]string{file})
-	if files.print([]string{file}) != before {
+	files := &configFiles{path: file, look: look, others: []string{file}}
+	before := files.print()
+	if files.print() != before {
 		t.Error("nothing changed, and it is seen")
 	}
 	if err := os.WriteFile(file, []byte(secondToken+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if files.print([]string{file}) == before {
+	if files.print() == before {
 		t.Error("a change is not seen")
 	}
 }

@@ -52,7 +52,7 @@ func newRunCommand() *cobra.Command {
 			out := newLog(to, zerolog.TraceLevel)
 			sampler := newRepeats(out)
 			watching.Go(func() { sampler.run(ctx) })
-			g := &gateway{cfg: cfg, dial: dial, log: out.Hook(dial, sampler), limits: bridge.DefaultLimits(), files: newConfigFiles(path)}
+			g := &gateway{cfg: cfg, dial: dial, log: out.Hook(dial, sampler), limits: bridge.DefaultLimits(), files: newConfigFiles(path, cfg.Files)}
 			defer g.files.stop()
 			spans, err := openTracing(ctx, os.Getenv, g.log)
 			if err != nil {
