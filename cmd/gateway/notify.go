@@ -16,12 +16,13 @@ import (
 type supervisor struct {
 	socket string        // "" = nobody wants to be told
 	every  time.Duration // how often it wants to hear that the gateway answers; 0 = never
+	client *http.Client  // asks past every proxy: the console is of this process
 	log    zerolog.Logger
 }
 
 // newSupervisor finds who started this process; lookup is os.Getenv.
 func newSupervisor(lookup func(string) string, log zerolog.Logger) supervisor {
-	s := supervisor{socket: lookup("NOTIFY_SOCKET"), log: log}
+	s := supervisor{socket: lookup("NOTIFY_SOCKET"), client: &http.Client{Transport: &http.Transport{}}, log: log}
 	if microseconds, err := strconv.ParseInt(lookup("WATCHDOG_USEC"), 10, 64); err == nil && microseconds > 0 {
 		s.every = time.Duration(microseconds) * time.Microsecond / 3
 	}
@@ -63,7 +64,7 @@ func (s supervisor) ask(ctx context.Context, console string) error {
 	if err != nil {
 		return fmt.Errorf("ask console: %w", err)
 	}
-	response, err := http.DefaultClient.Do(request)
+	response, err := s.client.Do(request)
 	if err != nil {
 		return fmt.Errorf("ask console: %w", err)
 	}

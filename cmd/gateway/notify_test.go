@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -86,4 +87,24 @@ func serviceManager(t *testing.T) (told func() string, socket string) {
 		}
 		return string(buffer[:n])
 	}, socket
+}
+
+// Behind a proxy for the way to Qlik the console is asked without it, also one that
+// listens on every interface.
+func TestServiceManagerHearsOfTheGatewayPastAProxy(t *testing.T) {
+	t.Parallel()
+	told, socket := serviceManager(t)
+	proxy := httptest.NewServer(http.NotFoundHandler())
+	defer proxy.Close()
+	path := filepath.Join(t.TempDir(), "gateway.yaml")
+	text := "http: {addr: '127.0.0.1:0'}\nconsole: {addr: ':0'}\nbroker: {data_dir: '" + t.TempDir() + "'}\n" + tenantWithKey
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	startIn(t, []string{"HTTP_PROXY=" + proxy.URL, "HTTPS_PROXY=" + proxy.URL, "NO_PROXY=", "NOTIFY_SOCKET=" + socket, "WATCHDOG_USEC=600000"}, "run", "--config", path)
+	for _, want := range []string{"READY=1", "WATCHDOG=1"} {
+		if got := told(); got != want {
+			t.Errorf("told %q, want %q", got, want)
+		}
+	}
 }
