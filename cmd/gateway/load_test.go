@@ -45,6 +45,10 @@ func environment(name string) (string, bool) {
 		return "", false
 	case "EMPTY":
 		return "", true
+	case "LINE_END":
+		return "of a variable\r\n", true
+	case "ONLY_LINE_END":
+		return "\n", true
 	case "SLACK_URL":
 		return "https://hooks.slack.com/services/T0/B0/hidden", true
 	case "GITLAB":

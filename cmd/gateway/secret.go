@@ -64,6 +64,7 @@ func (s *secret) resolve(lookup func(string) (string, bool)) error {
 	if name, ok := strings.CutPrefix(s.reference, fromEnvironment); ok {
 		name = strings.TrimSpace(name)
 		value, set := lookup(name)
+		value = withoutLineEnd(value)
 		switch {
 		case !set:
 			return fmt.Errorf("the environment variable %s is not set", name)
@@ -84,7 +85,11 @@ func (s *secret) resolve(lookup func(string) (string, bool)) error {
 	return nil
 }
 
-// read takes the secret from a file, without the line end that editors add.
+// withoutLineEnd takes off the line end that editors add, and `echo` to what is put into
+// a variable.
+func withoutLineEnd(text string) string { return strings.TrimRight(text, "\r\n") }
+
+// read takes the secret from a file.
 func (s *secret) read(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -100,7 +105,7 @@ func (s *secret) read(path string) error {
 	if err != nil {
 		return err
 	}
-	s.value = strings.TrimRight(string(text), "\r\n")
+	s.value = withoutLineEnd(string(text))
 	if s.value == "" {
 		return fmt.Errorf("%s is empty", path)
 	}

@@ -123,6 +123,8 @@ func TestSecretsComeFromVariablesFilesOrTheText(t *testing.T) {
 		{"env:KEY", "the secret of KEY", ""},
 		{"env:NOT_SET", "", "the environment variable NOT_SET is not set"},
 		{"env:EMPTY", "", "the environment variable EMPTY is empty"},
+		{"env:LINE_END", "of a variable", ""},
+		{"env:ONLY_LINE_END", "", "the environment variable ONLY_LINE_END is empty"},
 		{"file:" + good, "from a file", ""},
 		{"file:" + empty, "", empty + " is empty"},
 		{"file:" + huge, "", huge + " is larger than 64 KiB; expected one secret"},
