@@ -51,8 +51,7 @@ func newBackupCommand() *cobra.Command {
 			}
 			defer func() { _ = response.Body.Close() }()
 			if args[0] == "-" {
-				_, err := io.Copy(command.OutOrStdout(), response.Body)
-				return err
+				return passBackup(command.OutOrStdout(), response.Body)
 			}
 			manifest, err := keepBackup(args[0], response.Body)
 			if err != nil {
@@ -70,13 +69,28 @@ func newBackupCommand() *cobra.Command {
 	return command
 }
 
+// passBackup hands a backup on, and says when it was not complete: its writer cannot.
+func passBackup(out io.Writer, r io.Reader) error {
+	passing := io.TeeReader(r, out)
+	if _, err := broker.ReadManifest(passing); err != nil {
+		return err
+	}
+	_, err := io.Copy(io.Discard, passing) // what is behind its last entry
+	return err
+}
+
 // keepBackup writes a backup to a file, which has its name once it is complete.
 func keepBackup(path string, r io.Reader) (manifest broker.Manifest, err error) {
 	file, err := os.OpenFile(path+".part", os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return manifest, fmt.Errorf("write backup: %w", err)
 	}
-	defer func() { _ = file.Close() }()
+	defer func() {
+		_ = file.Close()
+		if err != nil {
+			_ = os.Remove(path + ".part") // of no use, and large on a disk that may be full
+		}
+	}()
 	if _, err := io.Copy(file, r); err != nil {
 		return manifest, fmt.Errorf("write backup: %w", err)
 	}
