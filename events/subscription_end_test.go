@@ -290,3 +290,28 @@ func TestOrdersGivenAtOnceAreAllTaken(t *testing.T) {
 		}
 	}
 }
+
+func TestReplayPassesNothingOverThatWasNotToldYet(t *testing.T) {
+	t.Parallel()
+	for name, ago := range map[string]time.Duration{"a time behind what was missed": 0, "a time to come": -time.Hour} {
+		s := newSite(t)
+		told := s.about()
+		r := newReceiver(t, func(delivery) int { return http.StatusGone })
+		sub := to("alerts", r)
+		sub.Concurrency = 1
+		s.run(sub)
+		ids := s.publish(0, 1, 1)
+		nextTold(t, told) // disabled
+		r.set(nil)
+		ids = append(ids, s.publish(1, 10, 3)...)
+		if err := states(t, s.Broker).Replay(t.Context(), "alerts", time.Now().Add(-ago)); err != nil {
+			t.Fatal(err)
+		}
+		s.publish(10, 11, 1)
+		r.until(t, name+": all are delivered", func() bool { return len(r.ids()) > len(ids)+1 })
+		complete(t, r, ids)
+	}
+	if err := states(t, newSite(t).Broker).Enable(t.Context(), "no.name.>"); !errors.Is(err, events.ErrNoSubscription) {
+		t.Errorf("enabling what has no name: %v", err)
+	}
+}

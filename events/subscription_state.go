@@ -98,7 +98,7 @@ func (s *Subscriptions) State(ctx context.Context, name string) (SubscriptionSta
 func (s *Subscriptions) load(ctx context.Context, name string) (SubscriptionState, uint64, error) {
 	var state SubscriptionState
 	entry, err := s.kv.Get(ctx, stateKey(name))
-	if errors.Is(err, jetstream.ErrKeyNotFound) {
+	if errors.Is(err, jetstream.ErrKeyNotFound) || errors.Is(err, jetstream.ErrInvalidKey) {
 		return state, 0, fmt.Errorf("%w: %s", ErrNoSubscription, name)
 	}
 	if err != nil {
@@ -155,7 +155,7 @@ func (s *Subscriptions) Enable(ctx context.Context, name string) error {
 }
 
 // Replay tells a subscription again what was published since a time, under the
-// same ids, and enables it.
+// same ids, and enables it. What it was not told yet is told as well, however old.
 func (s *Subscriptions) Replay(ctx context.Context, name string, since time.Time) error {
 	return s.change(ctx, name, func(state *SubscriptionState) error {
 		first, err := s.since(ctx, since)
@@ -163,8 +163,8 @@ func (s *Subscriptions) Replay(ctx context.Context, name string, since time.Time
 			return err
 		}
 		state.enable()
-		state.Next = first
-		state.Waiting = slices.DeleteFunc(state.Waiting, func(sequence uint64) bool { return sequence >= first })
+		state.Next = min(state.Next, first)
+		state.Waiting = slices.DeleteFunc(state.Waiting, func(sequence uint64) bool { return sequence >= state.Next })
 		return nil
 	})
 }
