@@ -1,13 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/rs/zerolog"
 
@@ -63,13 +63,7 @@ func writable(folder string) error {
 
 // examineGateway asks the running gateway, if there is one.
 func (d *doctor) examineGateway(ctx context.Context, cfg *config) {
-	server := d.server
-	switch {
-	case server == "":
-		server = "http://" + reachable(cfg.ConsoleAddr)
-	case !strings.Contains(server, "://"):
-		server = "http://" + server // as console.addr is written
-	}
+	server := baseOf(cmp.Or(d.server, reachable(cfg.ConsoleAddr)))
 	ctx, cancel := context.WithTimeout(ctx, doctorLimit)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, server+"/readyz", nil)

@@ -29,8 +29,10 @@ apps: {sales: {id: "{{Sales}}", publish: {space: nosuchspace}}}
 		s.want(code, holds, "doctor", "--config", s.ownConfig(), "--server", console)
 	}
 	doctor(exitFailed, "takes events; its console is "+console)
-	if _, out, _ := command("doctor", "--config", s.ownConfig(), "--server", s.up.Console); !strings.Contains(out, "takes events; its console is "+console) {
-		t.Error(out)
+	for _, server := range []string{s.up.Console, console + "/"} {
+		if _, out, _ := command("doctor", "--config", s.ownConfig(), "--server", server); !strings.Contains(out, "takes events; its console is "+console) {
+			t.Error(out)
+		}
 	}
 	doctor(exitFailed, "answers, and takes the credentials")
 	doctor(exitFailed, "name an app that is there")

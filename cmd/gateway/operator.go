@@ -46,10 +46,7 @@ type question struct {
 
 // request returns the question as an HTTP request.
 func (q question) request(ctx context.Context, server string) (*http.Request, error) {
-	if !strings.Contains(server, "://") {
-		server = "http://" + server // as console.addr is written
-	}
-	address := strings.TrimRight(server, "/") + q.path
+	address := baseOf(server) + q.path
 	if q.order == nil {
 		return http.NewRequestWithContext(ctx, cmp.Or(q.method, http.MethodGet), address, nil)
 	}
@@ -62,6 +59,15 @@ func (q question) request(ctx context.Context, server string) (*http.Request, er
 		request.Header.Set("Content-Type", "application/json")
 	}
 	return request, err
+}
+
+// baseOf is the beginning of every address of a server that is named as people do: as a
+// listener is in the configuration, or with a slash behind it.
+func baseOf(server string) string {
+	if !strings.Contains(server, "://") {
+		server = "http://" + server
+	}
+	return strings.TrimRight(server, "/")
 }
 
 // ask gets an answer of the API. With --json it prints it as it is, and is done.

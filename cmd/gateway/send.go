@@ -203,8 +203,8 @@ func (s *sending) delivery(sources *ingress.Sources, in io.Reader) (http.Header,
 
 // address is where the source takes deliveries.
 func (s *sending) address(cfg *config) string {
-	base := strings.TrimSuffix(s.url, "/")
-	if base == "" {
+	base := baseOf(s.url)
+	if s.url == "" {
 		scheme, addr := "http://", cfg.HTTPAddr
 		if cfg.TLS != (tlsFiles{}) {
 			scheme = "https://"

@@ -19,6 +19,7 @@ func TestRunIsStartedAndWatchedFromTheCommandLine(t *testing.T) {
 	_, rest, _ := strings.Cut(out, "run ")
 	id, _, _ := strings.Cut(rest, " ")
 	s.want(exitDone, "before", append(start, "--reload", "sales", "--key", "k1")...)
+	s.want(exitDone, "before", "runs", "start", "--secret-file", secret, "--url", s.up.HTTP, "--reload", "sales", "--key", "k1")
 	body := filepath.Join(t.TempDir(), "run.json")
 	if err := os.WriteFile(body, []byte(`{"do": [{"reload": {"app": "2f1c6e0a-1111-4222-8333-444455556666"}}]}`), 0o600); err != nil {
 		t.Fatal(err)
