@@ -156,6 +156,19 @@ func TestReloadThatQlikListsLateIsNotStartedAgain(t *testing.T) {
 	}
 }
 
+func TestWhatCannotBeLookedForIsHeldAtOnce(t *testing.T) {
+	t.Parallel()
+	tl := newTimeline(t, Snapshot{})
+	run := tl.trigger(planOf("r", "app", rules.Copy))
+	call := tl.want(KindCall, run)
+	tl.done(call, VerdictLost, because(events.ReasonTimeout))
+	tl.done(tl.until(KindReconcile), VerdictDone, func(r *Report) { r.Sent = false }) // the document's dialect cannot search
+	tl.state(run, RunHeld)
+	if waited := tl.now.Sub(call.At); waited > time.Second {
+		t.Errorf("it was held after %s", waited)
+	}
+}
+
 func TestSomebodyElsesReloadIsWaitedForWithoutCounting(t *testing.T) {
 	t.Parallel()
 	tl := newTimeline(t, Snapshot{})

@@ -70,7 +70,7 @@ func (s *Scheduler) reconciled(t *task, report Report, now time.Time) {
 		return
 	}
 	t.pursuit().misses = 0
-	conclusive := report.Began.After(t.pursuit().graceEnds)
+	conclusive := report.Began.After(t.pursuit().graceEnds) || !report.Sent // there is no way to look
 	if t.run().Plan.Steps[i].Action != rules.Reload {
 		s.reconciledApp(t, i, report, now, conclusive)
 		return

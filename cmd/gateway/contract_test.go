@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"io"
 	"net/http"
 	"strings"
@@ -33,6 +34,11 @@ apps: {monthly: {id: "{{Finance}}"}}
 	s.hook(`{"copy": "Lost"}`)
 	held := s.newest("held") // the other one is running then
 	running := s.newest("running")
+	s.eventually("lists that say what it waits for", func() bool { // they ask the dispatcher now and then
+		var list json.RawMessage
+		s.get("http://"+s.up.Console+"/api/v1/runs?state=held", &list)
+		return strings.Contains(string(list), `"wait":"decision"`)
+	})
 	c := answers{site: s}
 	for _, change := range []order{
 		{"GET", "/api/v1/runs/" + running, "", `"elapsed_seconds"`},
