@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -194,7 +195,7 @@ func (c *Caller) rests(host string) time.Duration {
 func (c *Caller) rest(host string, a answer) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.resting, host)
+	maps.DeleteFunc(c.resting, func(rested string, until time.Time) bool { return rested == host || time.Until(until) <= 0 })
 	if a.reason != "" && a.status == 0 {
 		c.resting[host] = time.Now().Add(hostRests)
 	}
