@@ -117,7 +117,7 @@ func (s *Scheduler) found(t *task, report Report, now time.Time) {
 	i := report.Command.Index
 	switch report.Verdict.Kind {
 	case VerdictDone:
-		t.run().Steps[i].Mode = report.Mode
+		t.run().Steps[i].Mode, t.pursuit().sought = report.Mode, now
 		if report.Mode == PublishReplace {
 			t.run().ownPlan().Steps[i].Args.Target = report.Result.AppID
 			t.apps = nil
@@ -166,6 +166,7 @@ func (s *Scheduler) called(t *task, report Report, now time.Time) {
 		if verdict.Reason == events.ReasonNotFound && report.Command.Mode == PublishTry {
 			s.moveStep(step, StepWaiting)
 			step.Mode = PublishNew
+			delete(s.twins, place{report.Command.Step.Args.App, report.Command.Step.Args.Space})
 			return
 		}
 		s.fail(t, i, verdict, now)

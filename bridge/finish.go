@@ -38,6 +38,9 @@ func (s *Scheduler) succeed(t *task, i int, result Result, now time.Time) {
 	step.Ended = now
 	delete(s.reloads, result.ReloadID)
 	s.noteResult(t.run().Plan.Steps[i], result, now)
+	if plan := t.run().Plan.Steps[i]; plan.Action == rules.Publish {
+		s.twins.note(plan.Args, result.AppID, now)
+	}
 	s.tellStep(t, i, succeeded, now)
 	s.touch(t)
 	if t.run().Stopping != "" {

@@ -28,6 +28,7 @@ const (
 	callsLate                 // a worker calls however late
 	forgetsPauses             // pauses are lost with a crash
 	doubtsSuccesses           // I2: a reload that succeeded counts as failed, and is started again
+	forgetsTwins              // I2: what was published meanwhile is published once more
 	believesDenials           // young: an app that Qlik does not know yet is not there
 	believesLists             // I2: what Qlik does not list yet was never made
 	forgetsBackup             // I2: what a backup holds open is called as if it were new
@@ -97,6 +98,7 @@ func TestEveryBrokenPromiseIsCaught(t *testing.T) {
 		"a run is not woken":                {forgetsToWake, []string{"I6"}},
 		"the breaker is ignored":            {ignoresBreaker, []string{"I7"}},
 		"a good reload counts as failed":    {doubtsSuccesses, []string{"I2"}},
+		"what was published is forgotten":   {forgetsTwins, []string{"I2"}},
 		"a late list is believed":           {believesLists, []string{"I2"}},
 		"a new app's denial is believed":    {believesDenials, []string{"young"}},
 		"a failed reload counts as done":    {believesFailures, []string{"I9"}},

@@ -34,6 +34,7 @@ type pursuit struct {
 	goneSince time.Time // since when Qlik denies to know its reload; zero = it knows it
 	graceEnds time.Time // reconcile may conclude "not there" from a listing begun after this
 	submitted time.Time // when Qlik took its reload
+	sought    time.Time // when it was looked for the published app
 	pushed    bool      // Qlik reported its reload to have ended
 	wakes     int       // how often it did
 	stopped   bool      // Qlik has taken the wish to cancel its reload

@@ -3,6 +3,7 @@ package bridge
 import (
 	"time"
 
+	"github.com/qlikgateway/gateway/bridge/rules"
 	"github.com/qlikgateway/gateway/qlik"
 )
 
@@ -43,6 +44,10 @@ func (s *Scheduler) resume(t *task, now time.Time) {
 		step.NotBefore = latest // the clock was set back since
 	}
 	switch step.State {
+	case StepWaiting:
+		if step.Mode == PublishNew {
+			step.Mode = PublishUnknown // somebody may have published the app since
+		}
 	case StepCalling:
 		if command := (Command{Kind: KindCall, Step: t.run().Plan.Steps[i], Mode: step.Mode}); command.repeatable() {
 			s.moveStep(step, StepWaiting)
@@ -99,6 +104,9 @@ func (s *Scheduler) recall(run *Run, now time.Time) {
 		}
 		if id := run.Steps[i].Result.ReloadID; id != "" {
 			s.ours.note(id, now)
+		}
+		if plan := run.Plan.Steps[i]; plan.Action == rules.Publish && run.Steps[i].State == StepSucceeded {
+			s.twins.note(plan.Args, run.Steps[i].Result.AppID, run.Steps[i].Ended)
 		}
 	}
 }

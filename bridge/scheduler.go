@@ -45,10 +45,11 @@ type Scheduler struct {
 	opened   bool               // blocks changed
 	foreign  *foreigners        // reloads that others started
 	namers   namers             // apps whose names are to be found out
-	outbox   []events.Outcome   // what has no run
-	unsaved  bool               // outbox changed
-	told     int                // tenant events told under this epoch
-	offered  int                // how often a free lane was offered to a run
+	twins    twins
+	outbox   []events.Outcome // what has no run
+	unsaved  bool             // outbox changed
+	told     int              // tenant events told under this epoch
+	offered  int              // how often a free lane was offered to a run
 	stats    Stats
 	seen     func(from, to string) // told of every move of a run or step; for tests
 }
@@ -107,6 +108,7 @@ func NewScheduler(names Names, limits Limits, senses Senses, now time.Time, held
 		ours: newMemory(mostRemembered), pushed: newMemory(mostRemembered),
 		apps: map[string]*AppRecord{}, learned: map[string]bool{}, left: map[qlik.Class]int{},
 		foreign: newForeigners(held.Foreign), pauses: map[paused]Pause{}, namers: namers{queued: map[string]bool{}},
+		twins: twins{},
 	}
 	s.adoptPauses(held.Pauses)
 	s.recallApps(held.Apps)
@@ -192,6 +194,11 @@ func (s *Scheduler) serve(class qlik.Class, now time.Time, again *time.Time) (Co
 		t := (*waiting)[0]
 		if s.tooSoon(t, now) {
 			s.consider(t, now)
+			continue
+		}
+		if s.outdated(t, now) {
+			s.consider(t, now)
+			s.offered++ // it waits in another class now
 			continue
 		}
 		t.leave()

@@ -167,13 +167,13 @@ func (q *tenant) look(command Command, report *Report, at time.Time) {
 	}
 }
 
-func (q *tenant) find(command Command, report *Report) {
+func (q *tenant) find(command Command, report *Report, at time.Time) {
 	if !q.cloud {
 		report.Sent, report.Mode = false, PublishTry
 		return
 	}
 	report.Mode = PublishNew
-	if twin := q.twin(command.Step.Args); twin != nil {
+	if twin := q.twin(command.Step.Args); twin != nil && at.Sub(twin.made) >= q.lag {
 		report.Mode, report.Result.AppID = PublishReplace, twin.id
 	}
 }
@@ -218,7 +218,8 @@ func (q *tenant) publish(command Command, report *Report, at time.Time) error {
 		q.reloaded(run, command)
 	}
 	if command.Mode == PublishNew {
-		q.anew(command, &tenantApp{source: args.App, space: args.Space, published: at}, report)
+		q.once(command)
+		q.anew(command, &tenantApp{source: args.App, space: args.Space, made: at, published: at}, report)
 		return nil
 	}
 	twin := q.twin(args)
@@ -232,6 +233,20 @@ func (q *tenant) publish(command Command, report *Report, at time.Time) error {
 	twin.published = at
 	report.Result = Result{AppID: twin.id, Replaced: true}
 	return nil
+}
+
+// once holds I2 for publishing: an app that was published to a space, as a run is known
+// to have done, is replaced there.
+func (q *tenant) once(command Command) {
+	for _, app := range q.apps {
+		if app.source != command.Step.Args.App || app.space != command.Step.Args.Space || q.w.retried(command.Run) || !q.w.restored.At.IsZero() {
+			continue
+		}
+		id, _, _ := strings.Cut(app.owner, "/")
+		if run := q.w.runOf(id); run != nil && slices.ContainsFunc(run.Steps, func(s StepRecord) bool { return s.State == StepSucceeded && s.Result.AppID == app.id }) {
+			q.w.violated("I2", "step %s publishes app %s anew, which run %s has published", owner(command), app.source, id)
+		}
+	}
 }
 
 func (q *tenant) reloaded(run *Run, command Command) {

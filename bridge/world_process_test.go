@@ -74,7 +74,9 @@ func (p *process) pump() {
 		if p.dead {
 			return
 		}
-		p.admit(3)
+		if p.admit(3); p.w.broken == forgetsTwins {
+			clear(p.s.twins)
+		}
 		commands := p.decide()
 		change := Change{Active: p.s.Touched(), Cursor: p.s.Cursor(), Blocks: p.s.SetAside()}
 		change.Outbox, change.Tell = p.s.TenantOutbox()

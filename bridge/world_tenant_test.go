@@ -204,7 +204,7 @@ func (q *tenant) take(command Command, report *Report, at time.Time) (*Report, e
 	case KindReconcile:
 		q.look(command, report, at)
 	case KindFind:
-		q.find(command, report)
+		q.find(command, report, at)
 	case KindCancel:
 		q.cancel(command, at)
 	}

@@ -86,7 +86,7 @@ func newWorld(seed uint64, broken mutation, seen func(from, to string)) *world {
 	w.tenant = newTenant(w)
 	switch broken {
 	case believesLists:
-		w.limits.Lag = 0
+		w.limits.Lag, w.tenant.lag = 0, time.Minute
 	case believesDenials:
 		w.limits.Young = 0
 	}
