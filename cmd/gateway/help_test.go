@@ -52,7 +52,7 @@ func TestEveryCommandHasHelpWithAnExample(t *testing.T) {
 // writes its report where --out says.
 func TestEveryCommandSpeaksJSON(t *testing.T) {
 	t.Parallel()
-	silent := []string{"gateway run", "gateway sim", "gateway backup", "gateway restore", "gateway bench"}
+	silent := []string{"gateway run", "gateway sim", "gateway backup", "gateway restore", "gateway ready", "gateway bench"}
 	for path, command := range commands(t) {
 		if slices.Contains(silent, path) {
 			continue

@@ -28,7 +28,7 @@ func newRootCommand(started *bool) *cobra.Command {
 		newRunCommand(), newDemoCommand(), newSimCommand(), newCheckCommand(), newExplainCommand(), newTestCommand(), newForecastCommand(), newRunsCommand(), newVersionCommand(),
 		newPresetsCommand(), newSendCommand(), newBenchCommand(),
 		newDeadCommand(), newReplayCommand(), newTenantsCommand(), newSubscriptionsCommand(), newEventsCommand(), newRulesCommand(), newSourcesCommand(),
-		newPauseCommand(), newResumeCommand(), newDoctorCommand(), newBreakerCommand(), newWebhooksCommand(),
+		newPauseCommand(), newResumeCommand(), newDoctorCommand(), newReadyCommand(), newBreakerCommand(), newWebhooksCommand(),
 		newBackupCommand(), newRestoreCommand(),
 	)
 	return root

@@ -8,6 +8,7 @@ import (
 	monitoring "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
 	apps "k8s.io/api/apps/v1"
 	autoscaling "k8s.io/api/autoscaling/v2"
+	batch "k8s.io/api/batch/v1"
 	core "k8s.io/api/core/v1"
 	networking "k8s.io/api/networking/v1"
 	policy "k8s.io/api/policy/v1"
@@ -31,6 +32,8 @@ func newTyped(apiVersion, kind string) any {
 		return new(apps.Deployment)
 	case "apps/v1 StatefulSet":
 		return new(apps.StatefulSet)
+	case "batch/v1 Job":
+		return new(batch.Job)
 	case "autoscaling/v2 HorizontalPodAutoscaler":
 		return new(autoscaling.HorizontalPodAutoscaler)
 	case "networking.k8s.io/v1 Ingress":
@@ -62,7 +65,11 @@ func TestEveryObjectIsOfItsAPIsType(t *testing.T) {
 	t.Parallel()
 	kinds := map[string]bool{}
 	for _, values := range valuesFiles(t) {
-		for _, o := range render(t, values) {
+		objects := render(t, values)
+		if podIs(objects, "StatefulSet") {
+			objects = append(objects, render(t, values, "--set", "restore.enabled=true")...)
+		}
+		for _, o := range objects {
 			into := newTyped(o.APIVersion, o.Kind)
 			if into == nil {
 				t.Errorf("%s: %s %s is no object of this chart", values, o.APIVersion, o.Kind)
@@ -72,15 +79,39 @@ func TestEveryObjectIsOfItsAPIsType(t *testing.T) {
 			kinds[o.Kind] = true
 		}
 	}
-	if len(kinds) != 13 {
-		t.Errorf("rendered %d kinds, want all 13: %v", len(kinds), kinds)
+	if len(kinds) != 14 {
+		t.Errorf("rendered %d kinds, want all 14: %v", len(kinds), kinds)
 	}
+}
+
+// podIs says whether a workload of that kind is among the objects.
+func podIs(objects []object, kind string) bool {
+	return slices.ContainsFunc(objects, func(o object) bool { return o.Kind == kind })
+}
+
+// podsOf returns every pod that is ever made of the objects.
+func podsOf(t *testing.T, objects []object) []core.PodSpec {
+	t.Helper()
+	pods := []core.PodSpec{podOf(t, objects).Spec}
+	for _, o := range objects {
+		switch o.Kind {
+		case "Pod":
+			var pod core.Pod
+			decode(t, o, &pod)
+			pods = append(pods, pod.Spec)
+		case "Job":
+			var job batch.Job
+			decode(t, o, &job)
+			pods = append(pods, job.Spec.Template.Spec)
+		}
+	}
+	return pods
 }
 
 // podOf returns the pod that a rendered workload makes.
 func podOf(t *testing.T, objects []object) core.PodTemplateSpec {
 	t.Helper()
-	if slices.ContainsFunc(objects, func(o object) bool { return o.Kind == "StatefulSet" }) {
+	if podIs(objects, "StatefulSet") {
 		var set apps.StatefulSet
 		decode(t, one(t, objects, "StatefulSet", ""), &set)
 		return set.Spec.Template
@@ -96,9 +127,14 @@ func TestPodsAreRestricted(t *testing.T) {
 		t.Run(filepath.Base(values), func(t *testing.T) {
 			t.Parallel()
 			objects := render(t, values)
-			var hook core.Pod
-			decode(t, one(t, objects, "Pod", "-test"), &hook)
-			for _, pod := range []core.PodSpec{podOf(t, objects).Spec, hook.Spec} {
+			pods := podsOf(t, objects)
+			if podIs(objects, "StatefulSet") {
+				pods = append(pods, podsOf(t, render(t, values, "--set", "restore.enabled=true"))...)
+			}
+			if len(pods) < 3 {
+				t.Errorf("%d pods, want the gateway's, the test's and the check's", len(pods))
+			}
+			for _, pod := range pods {
 				restricted(t, pod)
 			}
 		})

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -54,11 +55,12 @@ func runPod(t *testing.T, binary, values string, secrets map[string]map[string]s
 	objects := render(t, filepath.Join(chart, "ci", values+"-values.yaml"), args...)
 	pod := podOf(t, objects).Spec
 	var config core.ConfigMap
-	decode(t, one(t, objects, "ConfigMap", ""), &config)
+	decode(t, one(t, objects, "ConfigMap", configName(objects)), &config)
 
 	container := pod.Containers[0]
 	s := sandboxOf(t, pod, container, binary)
-	s.Mounts = append(s.Mounts, volumes(t, pod, container, config, secrets)...)
+	mounts := volumes(t, pod, container, config, secrets)
+	s.Mounts = append(s.Mounts, mounts...)
 	cmd := s.command(t)
 	log := &bytes.Buffer{}
 	cmd.Stdout, cmd.Stderr = log, log
@@ -81,6 +83,14 @@ func runPod(t *testing.T, binary, values string, secrets map[string]map[string]s
 		t.Errorf("an unproven webhook was answered %d", status)
 	}
 	runHook(t, binary, objects, config, secrets)
+	runCheck(t, binary, objects, secrets)
+	backup := filepath.Join(t.TempDir(), "gateway.tar")
+	if values == "embedded" {
+		server := fmt.Sprintf("127.0.0.1:%d", portNamed(t, container, "console"))
+		if out, err := exec.Command(binary, "backup", backup, "--server", server).CombinedOutput(); err != nil {
+			t.Errorf("backup: %v: %s", err, out)
+		}
+	}
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
@@ -91,27 +101,11 @@ func runPod(t *testing.T, binary, values string, secrets map[string]map[string]s
 			t.Errorf("the program ended with %v:\n%s", err, log)
 		}
 	case <-time.After(time.Duration(grace) * time.Second):
-		t.Errorf("the program did not end within the %d seconds that the pod leaves it", grace)
+		t.Fatalf("the program did not end within the %d seconds that the pod leaves it", grace)
 	}
-}
-
-// runHook runs what `helm test` would, on this machine's addresses of the Services.
-func runHook(t *testing.T, binary string, objects []object, config core.ConfigMap, secrets map[string]map[string]string) {
-	t.Helper()
-	pod := podOf(t, objects).Spec
-	addresses := strings.NewReplacer("demo-qlik-gateway-console", "127.0.0.1",
-		"demo-qlik-gateway:80", fmt.Sprintf("127.0.0.1:%d", portNamed(t, pod.Containers[0], "http")))
-	var hook core.Pod
-	decode(t, one(t, objects, "Pod", "-test"), &hook)
-	for _, container := range hook.Spec.Containers {
-		for i, arg := range container.Args {
-			container.Args[i] = addresses.Replace(arg)
-		}
-		s := sandboxOf(t, hook.Spec, container, binary)
-		s.Mounts = append(s.Mounts, volumes(t, hook.Spec, container, config, secrets)...)
-		if out, err := s.command(t).CombinedOutput(); err != nil {
-			t.Errorf("helm test, %s: %v: %s", container.Name, err, out)
-		}
+	if values == "embedded" {
+		data := mounts[slices.IndexFunc(mounts, func(m mount) bool { return m.Path == "/var/lib/gateway" })]
+		runRestore(t, binary, render(t, filepath.Join(chart, "ci", values+"-values.yaml"), append(args, "--set", "restore.enabled=true")...), data, backup)
 	}
 }
 
@@ -141,6 +135,8 @@ func volumes(t *testing.T, pod core.PodSpec, container core.Container, config co
 	files := map[string]map[string]string{}
 	for _, volume := range pod.Volumes {
 		switch {
+		case volume.PersistentVolumeClaim != nil:
+			continue
 		case volume.ConfigMap != nil && volume.ConfigMap.Name == config.Name:
 			files[volume.Name] = config.Data
 		case volume.Secret != nil:

@@ -53,6 +53,9 @@
 {{- end }}
 
 {{- define "qlik-gateway.checkExternal" -}}
+{{- if .Values.restore.enabled }}
+{{- fail "restore.enabled is for the embedded broker; an external NATS cluster is restored with its own tools" }}
+{{- end }}
 {{- if .Values.broker.embedded.nats.enabled }}
 {{- fail "broker.embedded.nats.enabled lets clients into the embedded broker, but broker.mode is external: let them into your NATS servers, and take it out" }}
 {{- end }}
@@ -129,6 +132,22 @@
 {{- end }}
 {{- end }}
 
+{{/* Where else the gateway calls: issuers of senders' tokens, and a collector of traces. */}}
+{{- define "qlik-gateway.asked" -}}
+{{- $asked := dict }}
+{{- range $name, $source := .Values.config.sources }}
+{{- range $issuer := regexFindAll "\"issuer\":\"https?://[^\"]+" (toJson $source) -1 }}
+{{- $_ := set $asked (printf "the issuer of config.sources.%s" $name) (trimPrefix "\"issuer\":\"" $issuer) }}
+{{- end }}
+{{- end }}
+{{- range .Values.extraEnv }}
+{{- if and (regexMatch "^OTEL_EXPORTER_OTLP_(TRACES_)?ENDPOINT$" .name) .value }}
+{{- $_ := set $asked (printf "%s of extraEnv" .name) .value }}
+{{- end }}
+{{- end }}
+{{- toJson $asked }}
+{{- end }}
+
 {{/* What the NetworkPolicy would cut the gateway off from. A rule of egress.extra without ports may open anything. */}}
 {{- define "qlik-gateway.checkEgress" -}}
 {{- $open := list "53" }}
@@ -144,7 +163,7 @@
 {{- $open = append $open (toString .) }}
 {{- end }}
 {{- if $closed }}
-{{- $called := dict }}
+{{- $called := include "qlik-gateway.asked" . | fromJson }}
 {{- range $name, $tenant := .Values.config.tenants }}
 {{- $_ := set $called (printf "config.tenants.%s.url" $name) (get $tenant "url" | default "") }}
 {{- end }}

@@ -32,6 +32,11 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 {{- end }}
 
+{{/* The claim of the embedded broker's volume. */}}
+{{- define "qlik-gateway.claim" -}}
+{{- .Values.broker.embedded.persistence.existingClaim | default (printf "data-%s-0" (include "qlik-gateway.name" .)) }}
+{{- end }}
+
 {{- define "qlik-gateway.embedded" -}}
 {{- if eq .Values.broker.mode "embedded" }}true{{ end }}
 {{- end }}

@@ -17,28 +17,10 @@ metadata:
     {{- toYaml . | nindent 4 }}
     {{- end }}
 spec:
-  serviceAccountName: {{ include "qlik-gateway.serviceAccount" . }}
-  automountServiceAccountToken: false
-  enableServiceLinks: false
   terminationGracePeriodSeconds: {{ .Values.terminationGracePeriodSeconds }}
-  securityContext:
-    {{- toYaml .Values.podSecurityContext | nindent 4 }}
-  {{- with .Values.imagePullSecrets }}
-  imagePullSecrets:
-    {{- range . }}
-    - name: {{ . }}
-    {{- end }}
-  {{- end }}
+  {{- include "qlik-gateway.place" . | nindent 2 }}
   {{- with .Values.priorityClassName }}
   priorityClassName: {{ . }}
-  {{- end }}
-  {{- with .Values.nodeSelector }}
-  nodeSelector:
-    {{- toYaml . | nindent 4 }}
-  {{- end }}
-  {{- with .Values.tolerations }}
-  tolerations:
-    {{- toYaml . | nindent 4 }}
   {{- end }}
   {{- with .Values.affinity }}
   affinity:
@@ -73,11 +55,35 @@ spec:
     {{- include "qlik-gateway.volumes" . | nindent 4 }}
     {{- if and (include "qlik-gateway.embedded" .) .Values.broker.embedded.persistence.existingClaim }}
     - name: data
-      persistentVolumeClaim: {claimName: {{ .Values.broker.embedded.persistence.existingClaim }}}
+      persistentVolumeClaim: {claimName: {{ include "qlik-gateway.claim" . }}}
     {{- end }}
     {{- with .Values.extraVolumes }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
+{{- end }}
+
+{{/* As whom, with what right and where every pod of the release runs. The release's own
+account is not there yet, or not any more, when a hook runs: that one says another. */}}
+{{- define "qlik-gateway.place" -}}
+serviceAccountName: {{ .account | default (include "qlik-gateway.serviceAccount" .) }}
+automountServiceAccountToken: false
+enableServiceLinks: false
+securityContext:
+  {{- toYaml .Values.podSecurityContext | nindent 2 }}
+{{- with .Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
+{{- with .Values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- end }}
 
 {{- define "qlik-gateway.container" -}}
@@ -152,9 +158,38 @@ volumeMounts:
 
 {{- define "qlik-gateway.volumes" -}}
 - name: config
-  configMap: {name: {{ include "qlik-gateway.name" . }}}
+  configMap: {name: {{ include "qlik-gateway.name" . }}{{ with .config }}-{{ . }}{{ end }}}
 {{- range $volume, $mount := include "qlik-gateway.secrets" . | fromJson }}
 - name: {{ $volume }}
   secret: {secretName: {{ $mount.secret }}, defaultMode: 0440}
 {{- end }}
+{{- end }}
+
+{{/* A container that reads the configuration as the gateway would, and says what is wrong. */}}
+{{- define "qlik-gateway.checking" -}}
+image: {{ include "qlik-gateway.image" . }}
+imagePullPolicy: {{ .Values.image.pullPolicy }}
+args: [check, --config=/etc/gateway/config/gateway.yaml]
+{{- include "qlik-gateway.reading" . | nindent 0 }}
+{{- end }}
+
+{{/* What a container has that reads the configuration with its secrets. */}}
+{{- define "qlik-gateway.reading" -}}
+{{- with .Values.extraEnv }}
+env:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.extraEnvFrom }}
+envFrom:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+securityContext:
+  {{- toYaml .Values.securityContext | nindent 2 }}
+resources:
+  {{- toYaml .Values.resources | nindent 2 }}
+volumeMounts:
+  {{- include "qlik-gateway.mounts" . | nindent 2 }}
+  {{- with .Values.extraVolumeMounts }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 {{- end }}
