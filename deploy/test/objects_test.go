@@ -136,12 +136,13 @@ func TestPodsAreRestricted(t *testing.T) {
 			}
 			for _, pod := range pods {
 				restricted(t, pod)
+				admitted(t, pod)
 			}
 		})
 	}
 }
 
-// restricted holds a pod against the Pod Security Standard of that name, and more.
+// restricted holds a pod to more than the Pod Security Standard of that name.
 func restricted(t *testing.T, pod core.PodSpec) {
 	t.Helper()
 	if token := pod.AutomountServiceAccountToken; token == nil || *token {
