@@ -106,7 +106,7 @@ func catalogText(t *testing.T) string {
 		}
 		line("\n```json\n%s\n```", indented)
 	}
-	line("\n## Reasons\n\n`reason` is one of a closed list, to which new ones may be added:\n")
+	line("\n## Reasons\n\n`reason` is one of a closed list, to which new ones may be added. [Operations](operations.md#why-it-ended-badly-or-goes-no-further) says what to do about\neach of a run, [dead letters](dead-letters.md) about those of an event.\n")
 	for _, reason := range events.Reasons() {
 		line("- `%s`", reason)
 	}

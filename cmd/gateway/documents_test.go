@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/qlikgateway/gateway/events"
 )
 
 const repository = "../.."
@@ -159,6 +161,25 @@ func TestTestsAndFilesThatDocumentsNameExist(t *testing.T) {
 			if _, err := os.Stat(filepath.Join(repository, match[1])); err != nil {
 				t.Errorf("%s names the file %s, which does not exist", name, match[1])
 			}
+		}
+	}
+}
+
+// TestEveryReasonHasWhatToDo looks in the pages for people for each reason that a run,
+// an event or a subscription may have.
+func TestEveryReasonHasWhatToDo(t *testing.T) {
+	t.Parallel()
+	var rows strings.Builder
+	for _, page := range []string{"operations.md", "dead-letters.md"} {
+		for line := range strings.Lines(string(read(t, repository+"/docs/"+page))) {
+			if cells := strings.Split(line, "|"); len(cells) >= 4 {
+				rows.WriteString(cells[1])
+			}
+		}
+	}
+	for _, reason := range events.Reasons() {
+		if !strings.Contains(rows.String(), "`"+string(reason)+"`") {
+			t.Errorf("no table of docs/operations.md or docs/dead-letters.md has the reason %s", reason)
 		}
 	}
 }
