@@ -93,8 +93,8 @@ func CheckVersion(version string) error {
 // SetAttribute sets one attribute but specversion from its text, checked as
 // CloudEvents 1.0 asks for it.
 func SetAttribute(event *cloudevents.Event, name, value string) error {
-	if len(name) > longestAttribute || len(value) > longestAttribute {
-		return fmt.Errorf("attribute %.40q is longer than %d bytes", name, longestAttribute)
+	if err := errors.Join(short(name, name), short(name, value)); err != nil {
+		return err
 	}
 	if strings.ContainsFunc(value, control) {
 		return fmt.Errorf("attribute %.40q has control characters", name)
@@ -107,6 +107,7 @@ func SetAttribute(event *cloudevents.Event, name, value string) error {
 		if value != "" && event.Source() == "" {
 			return errors.New("attribute source: expected a URI reference, such as /sales/loads")
 		}
+		return short(name, event.Source())
 	case "type":
 		event.SetType(value)
 	case "subject":
@@ -115,9 +116,10 @@ func SetAttribute(event *cloudevents.Event, name, value string) error {
 		event.SetDataContentType(value)
 	case "dataschema":
 		event.SetDataSchema(value)
+		return short(name, event.DataSchema())
 	case "time":
-		t, err := time.Parse(time.RFC3339Nano, value)
-		if err != nil {
+		t, ok := ParseTime(value)
+		if !ok {
 			return errors.New("attribute time: expected RFC 3339, such as 2026-11-23T16:00:00Z")
 		}
 		event.SetTime(t)
@@ -129,6 +131,23 @@ func SetAttribute(event *cloudevents.Event, name, value string) error {
 		}
 	}
 	return nil
+}
+
+// short returns an error when an attribute is too long, as it was sent or as it is stored:
+// what a URI has to escape makes it longer.
+func short(name, value string) error {
+	if len(value) > longestAttribute {
+		return fmt.Errorf("attribute %.40q is longer than %d bytes", name, longestAttribute)
+	}
+	return nil
+}
+
+// ParseTime reads a time in RFC 3339 that can be written so in UTC too: the end of 9999
+// west of Greenwich can not.
+func ParseTime(text string) (time.Time, bool) {
+	t, err := time.Parse(time.RFC3339Nano, text)
+	year := t.UTC().Year()
+	return t, err == nil && year >= 0 && year <= 9999
 }
 
 func control(r rune) bool { return r < 0x20 || r >= 0x7f && r <= 0x9f || r == utf8.RuneError }

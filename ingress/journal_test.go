@@ -192,3 +192,69 @@ func decoded(e events.Entry) any {
 	view := e.View()
 	return view.Decoded()
 }
+
+// TestWhatIsAnsweredAcceptedCanBeReadFromTheJournal: else a 202 ends as a dead letter.
+func TestWhatIsAnsweredAcceptedCanBeReadFromTheJournal(t *testing.T) {
+	t.Parallel()
+	d, v := vaulted(t)
+	definitions := append(sources(), ingress.Source{Name: "jobs2", Preset: "generic", Secrets: []string{token}})
+	d.Set(live(t, definitions, 2))
+	event := func(attributes ...string) []string {
+		all := map[string]string{"Ce-Specversion": "1.0", "Ce-Id": fmt.Sprintf("%.100s", attributes), "Ce-Source": "/a", "Ce-Type": "t"}
+		for _, attribute := range attributes {
+			name, value, _ := strings.Cut(attribute, ": ")
+			all[name] = value
+		}
+		headers := []string{authorized}
+		for name, value := range all {
+			headers = append(headers, name+": "+value)
+		}
+		return headers
+	}
+	accepted := 0
+	for _, tt := range []struct {
+		path, body string
+		headers    []string
+	}{
+		{"/events", "{}", event("Ce-Source: /" + strings.Repeat("é", 1000))},
+		{"/events", "{}", event("Ce-Source: /" + strings.Repeat("%20", 1000))},
+		{"/events", "{}", event("Ce-Dataschema: /" + strings.Repeat("é", 1000))},
+		{"/events", "{}", event("Ce-Time: 9999-12-31T23:59:59-01:00")},
+		{"/events", "{}", event("Ce-Time: 0000-01-01T00:00:00+01:00")},
+		{"/events", "{}", event("Ce-Time: 2026-01-01t00:00:00z")},
+		{"/events", "{}", event("Ce-Id: a%00b")},
+		{"/events", "{}", event("Ce-Id: %20a%20")},
+		{"/events", "{}", event("Ce-Id: +a+%2B")},
+		{"/events", "{}", event("Ce-Source: %2520 a", "Ce-Subject: %25")},
+		{"/events", "{}", event("Ce-Source: //[::1")},
+		{"/events", "{}", event("Ce-Subject: " + strings.Repeat("é", 1024))},
+		{"/events", "{}", event("Ce-Note: " + strings.Repeat("%E2%82%AC", 600))},
+		{"/events", "{}", event("Ce-Datacontenttype: text/plain;charset=\"a b\"")},
+		{"/events", "{}", event("Content-Type: text/plain; charset=\"a ü\"")},
+		{"/hooks/jobs2", `{"time":"9999-12-31T23:59:59-01:00","job":"a"}`, []string{authorized}},
+		{"/hooks/jobs2", `{"time":"0000-01-01T00:00:00+01:00","job":"a"}`, []string{authorized}},
+		{"/hooks/jobs2", `{"type":"a b","job":"é\u0000"}`, []string{authorized}},
+		{"/hooks/jobs2", `{"type":" ","job":" "}`, []string{authorized}},
+	} {
+		r := d.post(t, tt.path, tt.body, tt.headers...)
+		if r.status != http.StatusAccepted {
+			if r.status != http.StatusBadRequest {
+				t.Errorf("%.100v %.50s: %d %s", tt.headers, tt.body, r.status, r.raw)
+			}
+			continue
+		}
+		if !r.Duplicate {
+			accepted++
+		}
+	}
+	read := 0
+	err := v.journal.History(t.Context(), time.Now().Add(-time.Hour), time.Now().Add(time.Hour), func(e events.Entry) error {
+		if read++; e.Err != nil {
+			t.Errorf("%.100v: %v", e.Header, e.Err)
+		}
+		return nil
+	})
+	if err != nil || read != accepted || accepted < 8 {
+		t.Errorf("%d were accepted and %d read, %v", accepted, read, err)
+	}
+}

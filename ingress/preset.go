@@ -147,7 +147,7 @@ func (r *reading) outcome(value string, mentioned bool) string {
 
 // moment returns when the sender says it happened, or when it arrived.
 func (r *reading) moment(h http.Header, body *rules.Tree, arrived time.Time) time.Time {
-	if t, err := time.Parse(time.RFC3339Nano, r.first("time", h, body)); err == nil {
+	if t, ok := events.ParseTime(r.first("time", h, body)); ok {
 		return t.UTC()
 	}
 	return arrived.UTC()
