@@ -58,6 +58,16 @@ func TestSubscriptionsAreConfirmedOnlyAfterProofAndOnlyAtAmazon(t *testing.T) {
 	}
 }
 
+// What cannot be asked is told by its host alone: the rest of the address confirms the
+// subscription, whoever asks for it.
+func TestConfirmationThatFailsShowsNoToken(t *testing.T) {
+	t.Parallel()
+	_, err := newOutside(nowhere{}).get(t.Context(), confirmURL)
+	if err == nil || strings.Contains(err.Error(), "2336") || !strings.Contains(err.Error(), "sns.eu-west-1.amazonaws.com") {
+		t.Errorf("it fails with %v", err)
+	}
+}
+
 // deliverTo posts a body to an ingress that sees Amazon through a transport.
 func deliverTo(t *testing.T, transport http.RoundTripper, source string, body []byte) int {
 	t.Helper()

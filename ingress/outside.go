@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"sync"
 	"time"
 
@@ -88,7 +89,10 @@ func (o *outside) get(ctx context.Context, address string) ([]byte, error) {
 	}
 	response, err := o.client.Do(request)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errKeys, err)
+		if wrapped := new(url.Error); errors.As(err, &wrapped) { // which shows the whole address
+			err = wrapped.Err
+		}
+		return nil, fmt.Errorf("%w: %s: %w", errKeys, request.URL.Host, err)
 	}
 	defer response.Body.Close() //nolint:errcheck // nothing was written
 	body, err := io.ReadAll(response.Body)
