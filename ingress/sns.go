@@ -31,6 +31,10 @@ type SNS struct {
 // is older is a replay.
 const snsTolerance = 2 * time.Hour
 
+// snsFields is how many fields a message may have; SNS sends ten or so. Of what anybody may
+// send, no more is looked at.
+const snsFields = 64
+
 // snsHost is where Amazon SNS keeps its certificates, and answers confirmations.
 const snsHost = `^sns\.[a-z0-9-]{3,}\.amazonaws\.com(\.cn)?$`
 
@@ -65,6 +69,9 @@ func (p snsProof) prove(ctx context.Context, e *evidence) error {
 	value, err := readBody(e.body)
 	if err != nil {
 		return fmt.Errorf("expected a message of Amazon SNS: %w", err)
+	}
+	if !value.Narrow(snsFields) {
+		return fmt.Errorf("expected a message of Amazon SNS, which is an object of at most %d fields", snsFields)
 	}
 	signed, err := p.signed(value)
 	if err != nil {

@@ -2,6 +2,7 @@ package ingress
 
 import (
 	"encoding/json"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -96,6 +97,28 @@ func TestCertificatesOfAmazonAreFetchedOnceAndHaveToBeValid(t *testing.T) {
 		}
 		if len(a.asked) != 1 || <-a.asked != snsCert {
 			t.Errorf("%s: fetched again or elsewhere", name)
+		}
+	}
+}
+
+// TestUnprovenMessageOfManyFieldsIsNotTakenApart: anybody may send one, and 512 KiB of them
+// would take 30 MiB.
+func TestUnprovenMessageOfManyFieldsIsNotTakenApart(t *testing.T) { //nolint:paralleltest // it counts what all goroutines allocate
+	p, err := SNS{Topics: []string{snsTopic}}.proof()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, body := range []string{
+		`{"":0` + strings.Repeat(`,"":0`, 100_000) + "}", `{"\n":0` + strings.Repeat(`,"\n":0`, 60_000) + "}",
+	} {
+		e := &evidence{header: http.Header{}, body: []byte(body), now: time.Now()}
+		took := testing.AllocsPerRun(2, func() {
+			if p.prove(t.Context(), e) == nil {
+				t.Error("it is proven")
+			}
+		})
+		if took > 500 {
+			t.Errorf("%.20s takes %.0f allocations", body, took)
 		}
 	}
 }

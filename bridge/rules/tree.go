@@ -74,6 +74,9 @@ func (t *Tree) At(key string) *Tree {
 	if t == nil {
 		return nil
 	}
+	if _, err := strconv.Atoi(key); err != nil && t.raw[0] == '[' {
+		return nil // without splitting what has no keys
+	}
 	t.open()
 	at := t.find(key)
 	if at < 0 {
@@ -100,6 +103,17 @@ func (t *Tree) find(key string) int {
 		}
 	}
 	return -1
+}
+
+// Narrow reports whether the value is an object of at most so many fields. It reads no
+// more of them, and keeps none.
+func (t *Tree) Narrow(most int) bool {
+	fields := 0
+	gjson.ParseBytes(t.raw).ForEach(func(_, _ gjson.Result) bool {
+		fields++
+		return fields <= most
+	})
+	return t.raw[0] == '{' && fields <= most
 }
 
 // Raw returns the value as sent; nil of nil. Its first byte says what it is.

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"bytes"
 	"encoding/json"
 	"strconv"
 	"testing"
@@ -14,6 +15,9 @@ func sameTree(t *testing.T, tree *Tree, want any) {
 		for key, inner := range want {
 			sameTree(t, tree.At(key), inner)
 		}
+		if !tree.Narrow(bytes.Count(tree.Raw(), []byte(":"))) || len(want) > 1 && tree.Narrow(len(want)-1) {
+			t.Errorf("%.100q: an object is as narrow as it is not", tree.Raw())
+		}
 		if tree.At("no such key") != nil || tree.Items() != nil {
 			t.Errorf("%.100q: an object has what it has not", tree.Raw())
 		}
@@ -21,7 +25,7 @@ func sameTree(t *testing.T, tree *Tree, want any) {
 		for i, inner := range want {
 			sameTree(t, tree.At(strconv.Itoa(i)), inner)
 		}
-		if tree.At(strconv.Itoa(len(want))) != nil || tree.At("x") != nil || len(tree.Items()) != len(want) {
+		if tree.Narrow(100) || tree.At(strconv.Itoa(len(want))) != nil || tree.At("x") != nil || len(tree.Items()) != len(want) {
 			t.Errorf("%.100q: an array has what it has not", tree.Raw())
 		}
 	default:
