@@ -222,6 +222,10 @@ func (c *closer) Close() error {
 	return c.ReadCloser.Close()
 }
 
+// longestRetry is the longest wait that is believed: Qlik's own limits last for minutes.
+// A date by a wrong clock, or a number of milliseconds, must not stop a tenant for years.
+const longestRetry = time.Hour
+
 // retryAfter reads a Retry-After header: seconds, or a date.
 func retryAfter(h http.Header) time.Duration {
 	value := strings.TrimSpace(h.Get("Retry-After"))
@@ -229,7 +233,7 @@ func retryAfter(h http.Header) time.Duration {
 		return 0
 	}
 	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
-		return time.Duration(seconds) * time.Second
+		return min(time.Duration(seconds)*time.Second, longestRetry)
 	}
 	at, err := http.ParseTime(value)
 	if err != nil {
@@ -239,5 +243,5 @@ func retryAfter(h http.Header) time.Duration {
 	if date, err := http.ParseTime(h.Get("Date")); err == nil {
 		now = date
 	}
-	return max(0, at.Sub(now))
+	return min(max(0, at.Sub(now)), longestRetry)
 }

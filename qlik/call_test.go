@@ -167,7 +167,8 @@ func TestRetryAfterIsSecondsOrADate(t *testing.T) {
 	t.Parallel()
 	date := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	for header, want := range map[string]time.Duration{
-		"13": 13 * time.Second, " 7 ": 7 * time.Second, "": 0, "-5": 0, "soon": 0, "1.5": 0, "99999999999": 0,
+		"13": 13 * time.Second, " 7 ": 7 * time.Second, "": 0, "-5": 0, "soon": 0, "1.5": 0, "99999999999": 0, "3600": time.Hour, "2147483647": time.Hour,
+		date.AddDate(10, 0, 0).Format(http.TimeFormat):     time.Hour,
 		date.Add(90 * time.Second).Format(http.TimeFormat): 90 * time.Second, date.Add(-time.Hour).Format(http.TimeFormat): 0,
 	} {
 		s := serve(t, func(w http.ResponseWriter, r *http.Request) {
