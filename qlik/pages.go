@@ -1,11 +1,13 @@
 package qlik
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"iter"
 	"net/url"
+	"strings"
 )
 
 // A Page is one answer of a listing. Next and Prev are links; give Next to the
@@ -85,8 +87,17 @@ func (c *Client) follow(op, link string) (*url.URL, error) {
 	root := *c.base
 	root.Path += "/"
 	u = root.ResolveReference(u)
-	if u.Scheme != c.base.Scheme || u.Host != c.base.Host || u.User != nil {
+	if u.Scheme != c.base.Scheme || !sameHost(u, c.base) || u.User != nil {
 		return nil, invalid(op, "link %q leads away from the tenant %s", u.Redacted(), c.base.Host)
 	}
 	return u, nil
+}
+
+// sameHost reports whether two addresses of one scheme have the same host, however its
+// letters and the scheme's own port are written.
+func sameHost(a, b *url.URL) bool {
+	port := func(u *url.URL) string {
+		return cmp.Or(u.Port(), map[string]string{"http": "80", "https": "443"}[u.Scheme])
+	}
+	return strings.EqualFold(a.Hostname(), b.Hostname()) && port(a) == port(b)
 }

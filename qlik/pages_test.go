@@ -54,6 +54,45 @@ func TestIteratorWalksAllPages(t *testing.T) {
 	}
 }
 
+// relayed carries every request to one server, whatever its address.
+type relayed struct{ to string }
+
+func (r relayed) RoundTrip(request *http.Request) (*http.Response, error) {
+	there := request.Clone(request.Context())
+	there.URL.Scheme, there.URL.Host = "http", r.to
+	return http.DefaultTransport.RoundTrip(there)
+}
+
+func TestIteratorFollowsTheTenantsHostHoweverItIsWritten(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		tenant, base string
+		want         string
+	}{
+		{"https://Acme.EU.qlikcloud.com", "https://acme.eu.qlikcloud.com/api/v1/", "[r0 r1]"},
+		{"https://acme.eu.qlikcloud.com:443", "https://acme.eu.qlikcloud.com/api/v1/", "[r0 r1]"},
+		{"http://acme.example", "http://ACME.example:80/api/v1/", "[r0 r1]"},
+		{"https://acme.example", "https://acme.example:8443/api/v1/", "[r0]"},
+		{"https://acme.example", "https://acme.example.evil.example/api/v1/", "[r0]"},
+		{"https://acme.example", "http://acme.example:443/api/v1/", "[r0]"},
+	} {
+		s := paged(t, 2, tt.base)
+		c, err := qlik.New(qlik.Config{URL: tt.tenant, APIKey: "key-0123456789", Transport: relayed{s.Listener.Addr().String()}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := []string{}
+		for r, err := range c.Reloads(t.Context(), qlik.ReloadQuery{AppID: "x"}) {
+			if err == nil {
+				got = append(got, r.ID)
+			}
+		}
+		if fmt.Sprint(got) != tt.want {
+			t.Errorf("from %s to %s: got %v, want %s", tt.tenant, tt.base, got, tt.want)
+		}
+	}
+}
+
 func TestIteratorRefusesLinksThatLeadAway(t *testing.T) {
 	t.Parallel()
 	thief := serve(t, reply(200, `{"data":[{"id":"stolen"}]}`))
