@@ -95,32 +95,43 @@ func (c *Client) ImportApp(ctx context.Context, file io.Reader, as AppImport) (A
 }
 
 // An upload is a file on its way. net/http may go on reading a request's body
-// for a moment after the answer came: an upload lets it no further than a call
+// for a moment after the answer came: an upload lets it no further than an attempt
 // lasts, and never closes what belongs to the caller.
 type upload struct {
 	file    io.Reader
 	reading sync.Mutex
-	stopped atomic.Bool
+	turn    atomic.Int64 // of the attempt that may read
 }
 
-func (u *upload) Read(b []byte) (int, error) {
-	u.reading.Lock()
-	defer u.reading.Unlock()
-	if u.stopped.Load() {
-		return 0, http.ErrBodyReadAfterClose
-	}
-	return u.file.Read(b)
-}
+// next gives the file to another attempt, and takes it from the one before.
+func (u *upload) next() io.Reader { return &turn{u, u.turn.Add(1)} }
 
-func (u *upload) stop() { u.stopped.Store(true) }
+func (u *upload) stop() { u.turn.Add(1) }
 
-// Seek goes back in the file, if it is one that can.
-func (u *upload) Seek(offset int64, whence int) (int64, error) {
-	u.reading.Lock()
-	defer u.reading.Unlock()
+// rewind goes back to the beginning of the file, if it is one that can.
+func (u *upload) rewind() error {
+	u.stop()
 	s, ok := u.file.(io.Seeker)
 	if !ok {
-		return 0, fmt.Errorf("seek file: %w", errors.ErrUnsupported)
+		return fmt.Errorf("seek file: %w", errors.ErrUnsupported)
 	}
-	return s.Seek(offset, whence)
+	u.reading.Lock()
+	defer u.reading.Unlock()
+	_, err := s.Seek(0, io.SeekStart)
+	return err
+}
+
+// A turn is an upload as one attempt reads it.
+type turn struct {
+	of     *upload
+	number int64
+}
+
+func (t *turn) Read(b []byte) (int, error) {
+	t.of.reading.Lock()
+	defer t.of.reading.Unlock()
+	if t.of.turn.Load() != t.number {
+		return 0, http.ErrBodyReadAfterClose
+	}
+	return t.of.file.Read(b)
 }

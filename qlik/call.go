@@ -22,7 +22,7 @@ type call struct {
 	link   *url.URL   // instead of the path: a link that an answer gave
 	query  url.Values // empty values are left out
 	body   any        // sent as JSON; nil = no body
-	stream io.Reader  // instead of body: sent as it is, in chunks
+	stream *upload    // instead of body: sent as it is, in chunks
 }
 
 // do sends a call and decodes its answer into out, unless out is nil.
@@ -43,16 +43,17 @@ func (c *Client) send(ctx context.Context, k call) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	body, contentType, err := k.payload()
-	if err != nil {
-		return nil, invalid(k.op, "body: %v", err)
-	}
 	limit := c.timeout
 	if op.Slow {
 		limit = c.slowTimeout
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	for again := true; ; again = false {
+		body, contentType, err := k.payload()
+		if err != nil {
+			cancel()
+			return nil, invalid(k.op, "body: %v", err)
+		}
 		req, err := http.NewRequestWithContext(ctx, op.Method, target, body)
 		if err != nil {
 			cancel()
@@ -71,7 +72,7 @@ func (c *Client) send(ctx context.Context, k call) (*http.Response, error) {
 			return resp, nil
 		}
 		failure := c.failure(k.op, resp)
-		if again && resp.StatusCode == http.StatusUnauthorized && c.credential().renew(token) && rewind(body) {
+		if again && resp.StatusCode == http.StatusUnauthorized && c.credential().renew(token) && k.rewind() {
 			continue
 		}
 		cancel()
@@ -148,10 +149,11 @@ func (c *Client) target(op Operation, k call) (string, error) {
 	return target, nil
 }
 
-// payload gives the body of a call and its content type.
+// payload gives the body of a call for one attempt, and its content type. What an
+// attempt before it has sent is not read on: net/http may still be at it.
 func (k call) payload() (io.Reader, string, error) {
 	if k.stream != nil {
-		return k.stream, "application/octet-stream", nil
+		return k.stream.next(), "application/octet-stream", nil
 	}
 	if k.body == nil {
 		return nil, "", nil
@@ -166,17 +168,7 @@ func (k call) payload() (io.Reader, string, error) {
 }
 
 // rewind makes a body ready to be sent again, if it can be.
-func rewind(body io.Reader) bool {
-	if body == nil {
-		return true
-	}
-	s, ok := body.(io.Seeker)
-	if !ok {
-		return false
-	}
-	_, err := s.Seek(0, io.SeekStart)
-	return err == nil
-}
+func (k call) rewind() bool { return k.stream == nil || k.stream.rewind() == nil }
 
 // A tracker watches how far a request got.
 type tracker struct{ watched, written atomic.Bool }

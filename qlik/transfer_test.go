@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -55,6 +56,45 @@ func TestExportIsFoundInBodyOrHeader(t *testing.T) {
 	_, err := client(t, serve(t, reply(200, `{}`)).URL, qlik.Cloud).ExportApp(t.Context(), "x", qlik.AppExport{})
 	if e := failed(t, err); e.Status != 0 {
 		t.Errorf("without a path: %v", e)
+	}
+}
+
+// TestRequestThatIsSentAgainHasItsWholeBody: the first one is refused before it was read,
+// so some of it may still be on its way.
+func TestRequestThatIsSentAgainHasItsWholeBody(t *testing.T) {
+	t.Parallel()
+	const size = 8 << 20
+	text := strings.Repeat("x", size)
+	for name, send := range map[string]func(c *qlik.Client) error{
+		"json": func(c *qlik.Client) error { _, err := c.SetAppScript(t.Context(), "app", text); return err },
+		"stream": func(c *qlik.Client) error {
+			_, err := c.ImportApp(t.Context(), strings.NewReader(text), qlik.AppImport{})
+			return err
+		},
+	} {
+		var refused atomic.Bool
+		var got atomic.Int64
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			switch {
+			case strings.HasSuffix(r.URL.Path, "/oauth/token"):
+				reply(200, `{"access_token":"a-token-of-the-test","expires_in":3600}`)(w, r)
+			case refused.CompareAndSwap(false, true):
+				reply(401, `{}`)(w, r)
+				_ = http.NewResponseController(w).Flush()
+			default:
+				n, _ := io.Copy(io.Discard, r.Body)
+				got.Store(n)
+				reply(200, `{"id":"x"}`)(w, r)
+			}
+		}))
+		t.Cleanup(s.Close)
+		c, err := qlik.New(qlik.Config{URL: s.URL, Dialect: qlik.OpenAPI, OAuth: qlik.OAuth{ClientID: "id", ClientSecret: "a-secret-of-the-test"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := send(c); err != nil || got.Load() < size {
+			t.Errorf("%s: %d bytes came, %v", name, got.Load(), err)
+		}
 	}
 }
 
