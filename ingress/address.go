@@ -85,11 +85,21 @@ func (in *Ingress) addressOf(r *http.Request) netip.Addr {
 	}
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for i := len(hops) - 1; i >= 0 && within(in.proxies, address); i-- {
-		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
+		hop, err := parseHop(strings.TrimSpace(hops[i]))
 		if err != nil {
 			break
 		}
 		address = hop.Unmap().WithZone("")
 	}
 	return address
+}
+
+// parseHop reads an address of X-Forwarded-For, also with a port, as Azure's Application
+// Gateway writes it.
+func parseHop(text string) (netip.Addr, error) {
+	if address, err := netip.ParseAddr(text); err == nil {
+		return address, nil
+	}
+	hop, err := netip.ParseAddrPort(text)
+	return hop.Addr(), err
 }

@@ -98,6 +98,8 @@ func TestOnlyWhatTrustedProxiesAppendedIsBelieved(t *testing.T) {
 		{"10.0.0.1:1", []string{"127.0.0.1", "198.51.100.1"}, "198.51.100.1"},
 		{"10.0.0.1:1", []string{"198.51.100.1, 10.0.0.2"}, "198.51.100.1"},
 		{"10.0.0.1:1", []string{"198.51.100.1, nonsense"}, "10.0.0.1"},
+		{"10.0.0.1:1", []string{"127.0.0.1, 198.51.100.1:50023"}, "198.51.100.1"},
+		{"10.0.0.1:1", []string{"[2001:db8::1]:50023, 10.0.0.2:443"}, "2001:db8::1"},
 		{"[::ffff:10.0.0.1]:1", []string{"::ffff:198.51.100.1"}, "198.51.100.1"},
 	} {
 		r := &http.Request{RemoteAddr: tt.peer, Header: http.Header{"X-Forwarded-For": tt.forwarded, "X-Real-Ip": {"127.0.0.1"}}}
