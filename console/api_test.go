@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strings"
 	"testing"
@@ -167,6 +168,12 @@ func TestRolesAndTokens(t *testing.T) {
 	cookie := signedIn.Header.Get("Set-Cookie")
 	if signedIn.StatusCode != 303 || signedIn.Header.Get("Location") != "/" || !strings.Contains(cookie, "HttpOnly") || !strings.Contains(cookie, "SameSite=Strict") {
 		t.Errorf("%s to %s with %s", signedIn.Status, signedIn.Header.Get("Location"), cookie)
+	}
+	for to, want := range map[string]string{"/\t/evil.example": "/", "/\n/evil.example": "/", "/\\evil.example": "/", "///evil.example": "/", "https://evil.example": "/", "/runs?state=held": "/runs?state=held"} {
+		form := url.Values{"token": {"canary-operator"}, "to": {to}}
+		if got := d.ask("POST", "/login", form.Encode(), "Content-Type", "application/x-www-form-urlencoded"); got.Header.Get("Location") != want {
+			t.Errorf("who signs in to %q is sent to %q", to, got.Header.Get("Location"))
+		}
 	}
 	value, _, _ := strings.Cut(cookie, ";")
 	page := d.ask("GET", "/", "", "Cookie", value)

@@ -2,6 +2,7 @@ package console
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -51,9 +52,10 @@ func setCookie(g *gin.Context, value string, age int) {
 }
 
 // ownPath returns a path of this console: whatever else somebody wrote becomes the
-// first page.
+// first page. Browsers take a backslash for a slash, and pass over tabs and line ends.
 func ownPath(path string) string {
-	if !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") || strings.ContainsAny(path, "\\\r\n") {
+	_, err := url.Parse(path) // refuses control characters
+	if err != nil || !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") || strings.Contains(path, "\\") {
 		return "/"
 	}
 	return path
