@@ -56,23 +56,26 @@ func (t *tenure) failed(ctx context.Context, a attempt) error {
 	case a.reason == ReasonGone:
 		return t.disable(ctx, ReasonGone)
 	case t.state.Warnings < warnings && lasted >= t.to.DisableAfter*time.Duration(t.state.Warnings+1)/(warnings+1):
-		t.state.Warnings++
 		data := t.data(a.reason)
 		data.DisabledAt = t.state.FailingSince.Add(t.to.DisableAfter)
-		return t.tell(ctx, TypeSubscriptionWarned, strconv.Itoa(t.state.Warnings), data)
+		if err := t.tell(ctx, TypeSubscriptionWarned, strconv.Itoa(t.state.Warnings+1), data); err != nil {
+			return err
+		}
+		t.state.Warnings++
+		return nil
 	case lasted >= t.to.DisableAfter && t.state.Failures >= leastFailures: // never without the warnings
 		return t.disable(ctx, ReasonFailing)
 	}
 	return nil
 }
 
-// disable stops deliveries until somebody enables the subscription. Outcomes are
-// kept meanwhile, as long as their stream keeps them.
+// disable stops deliveries until somebody enables the subscription, once that is told.
+// Outcomes are kept meanwhile, as long as their stream keeps them.
 func (t *tenure) disable(ctx context.Context, reason Reason) error {
-	t.state.Disabled, t.state.DisabledSince = reason, time.Now()
 	if err := t.tell(ctx, TypeSubscriptionDisabled, "", t.data(reason)); err != nil {
-		return err
+		return err // it is tried, and so told, again
 	}
+	t.state.Disabled, t.state.DisabledSince = reason, time.Now()
 	t.cfg.Metrics.enabled(t.to.Name, false)
 	return t.save(ctx)
 }

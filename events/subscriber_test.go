@@ -2,6 +2,7 @@ package events_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -190,7 +191,8 @@ type site struct {
 	log  *safeBuffer
 	hold func(context.Context, string, func(context.Context) error) error
 
-	resolver *net.Resolver // nil = the system's
+	resolver  *net.Resolver     // nil = the system's
+	publisher *events.Publisher // nil = one that works
 }
 
 func newSite(t *testing.T) *site {
@@ -207,7 +209,7 @@ func (s *site) run(sub events.Subscription) (stop func()) {
 		s.t.Fatal(err)
 	}
 	subscriber, err := events.NewSubscriber(events.SubscriberConfig{
-		Subscription: sub, States: states(s.t, s.Broker), Publisher: publisherOn(s.Broker), Metrics: metrics,
+		Subscription: sub, States: states(s.t, s.Broker), Publisher: cmp.Or(s.publisher, publisherOn(s.Broker)), Metrics: metrics,
 		Log: zerolog.New(s.log), Pace: s.pace, Hold: s.hold, Resolver: s.resolver,
 	})
 	if err != nil {

@@ -291,6 +291,23 @@ func TestOrdersGivenAtOnceAreAllTaken(t *testing.T) {
 	}
 }
 
+func TestEndOfASubscriptionThatCannotBeToldIsToldLater(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	told := s.about()
+	r := newReceiver(t, func(delivery) int { return http.StatusGone })
+	s.publisher = events.NewPublisher(s.JetStream(), events.PublisherConfig{Subject: "nobody.stores.this"})
+	stop := s.run(to("alerts", r))
+	s.publish(0, 1, 1)
+	s.eventually("it is tried, and nothing can be told", func() bool { return strings.Contains(s.log.String(), "deliveries begin again") })
+	stop()
+	s.publisher = nil
+	s.run(to("alerts", r))
+	if data := nextTold(t, told); data.Host != "subscription.disabled" || data.Reason != events.ReasonGone {
+		t.Errorf("told %+v", data)
+	}
+}
+
 func TestReplayPassesNothingOverThatWasNotToldYet(t *testing.T) {
 	t.Parallel()
 	for name, ago := range map[string]time.Duration{"a time behind what was missed": 0, "a time to come": -time.Hour} {
