@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -29,7 +28,7 @@ func newRunCommand() *cobra.Command {
 			"by itself, or at SIGHUP. The log goes to standard error: for people on a terminal, else a line of JSON for each hop.",
 		Example: "  gateway run --config gateway.yaml --log-level debug",
 		Args:    noArguments,
-		RunE: func(command *cobra.Command, _ []string) (err error) {
+		RunE: func(command *cobra.Command, _ []string) error {
 			parsed, err := zerolog.ParseLevel(level)
 			if err != nil {
 				return fmt.Errorf("--log-level %q: expected debug, info, warn or error", level)
@@ -60,7 +59,7 @@ func newRunCommand() *cobra.Command {
 			}
 			if spans != nil {
 				g.trace = spans.tell
-				defer func() { err = errors.Join(err, spans.stop()) }()
+				defer spans.stop(g.log)
 			}
 			return g.run(ctx, func(where addresses) {
 				watching.Go(func() { newSupervisor(os.Getenv, g.log).watch(ctx, where.Console) })

@@ -54,11 +54,13 @@ func openTracing(ctx context.Context, getenv func(string) string, log zerolog.Lo
 	return &tracing{provider: provider, tracer: provider.Tracer("github.com/qlikgateway/gateway")}, nil
 }
 
-// stop sends what is left.
-func (t *tracing) stop() error {
+// stop sends what is left. A collector that does not take it is no failure of the gateway.
+func (t *tracing) stop(log zerolog.Logger) {
 	ctx, cancel := context.WithTimeout(context.Background(), traceStop)
 	defer cancel()
-	return t.provider.Shutdown(ctx)
+	if err := t.provider.Shutdown(ctx); err != nil {
+		log.Warn().Err(err).Str("hop", "trace").Msg("the last spans are not taken")
+	}
 }
 
 // hopKinds says what kind of span each hop is, and whether it hangs under its run's.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -146,9 +147,7 @@ func TestEventWithoutATraceBeginsOneThatEveryHopFinds(t *testing.T) {
 	now := time.Now()
 	tracing.tell(events.Hop{Name: events.HopAccept, Trace: parent, First: !given, Source: "jobs", Began: now, Ended: now})
 	tracing.tell(events.Hop{Name: events.HopAdmit, Trace: parent, Rule: "r", Began: now, Ended: now})
-	if err := tracing.stop(); err != nil {
-		t.Fatal(err)
-	}
+	tracing.stop(zerolog.New(zerolog.NewTestWriter(t)))
 	seen := spans.of(strings.Split(parent, "-")[1])
 	if len(seen) != 2 {
 		t.Fatalf("spans %v", seen)
@@ -156,6 +155,25 @@ func TestEventWithoutATraceBeginsOneThatEveryHopFinds(t *testing.T) {
 	root, child := seen["accept jobs"], seen["admit r"]
 	if len(root.ParentSpanId) != 0 || string(child.ParentSpanId) != string(root.SpanId) {
 		t.Errorf("%v is not under %v", child, root)
+	}
+}
+
+func TestCollectorThatIsAwayIsNoFailureOfTheStop(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, `
+  - {name: each, on: jobs, do: [{reload: {app: "${data.app}"}}]}
+`)
+	s.gateway.kill()
+	s.env = []string{"OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1"}
+	s.start()
+	s.hook(`{"app": "` + s.sample("Sales") + `"}`)
+	if err := s.gateway.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	s.gateway.line("the last spans are not taken")
+	<-s.gateway.done
+	if err := s.gateway.cmd.Wait(); err != nil {
+		t.Errorf("a gateway that was asked to stop: %v", err)
 	}
 }
 
