@@ -6,7 +6,9 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 )
 
 func TestBackupThatBreaksOffIsNotTakenForOne(t *testing.T) {
@@ -38,5 +40,23 @@ func TestBackupThatBreaksOffIsNotTakenForOne(t *testing.T) {
 		if partErr == nil || (keptErr == nil) != (test.code == exitDone) {
 			t.Errorf("of %d bytes %d kept: part %v, file %v", len(text), test.bytes, partErr, keptErr)
 		}
+	}
+}
+
+// What was called before the time that is given is not looked for at Qlik: a time in the
+// wrong zone would have it called twice.
+func TestDataFolderOfATimeToComeIsNotTaken(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "gateway.yaml")
+	data := filepath.Join(t.TempDir(), "data")
+	if err := os.WriteFile(path, []byte(tenantWithKey+"broker: {data_dir: '"+data+"'}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	later := time.Now().Add(2 * time.Hour).UTC().Format(time.RFC3339)
+	if code, _, errOut := command("restore", "--config", path, "--taken", later); code != exitFailed || !strings.Contains(errOut, "yet to come") {
+		t.Errorf("exit code %d: %s", code, errOut)
+	}
+	if _, err := os.Stat(data); err == nil {
+		t.Error("the folder was touched")
 	}
 }

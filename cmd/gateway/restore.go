@@ -136,6 +136,9 @@ func (r *restoration) inPlace(ctx context.Context, taken string) (err error) {
 	if err != nil {
 		return fmt.Errorf("--taken %q: expected a time such as 2026-11-23T06:00:00Z", taken)
 	}
+	if now := time.Now(); at.After(now) {
+		return fmt.Errorf("--taken %s: that is yet to come, by this machine's clock, and what was called before it would not be looked for; it is %s", taken, now.Format(time.RFC3339))
+	}
 	if r.cfg.Broker.DataDir == "" {
 		return errors.New("--taken: the store is on an external NATS server")
 	}
