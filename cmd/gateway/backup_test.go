@@ -43,9 +43,9 @@ func TestBackupThatBreaksOffIsNotTakenForOne(t *testing.T) {
 	}
 }
 
-// What was called before the time that is given is not looked for at Qlik: a time in the
-// wrong zone would have it called twice.
-func TestDataFolderOfATimeToComeIsNotTaken(t *testing.T) {
+// A command on the store of a stopped gateway, given another folder or a wrong time, would
+// say that it is done: its gateway then calls twice what was called since.
+func TestStoreOfAStoppedGatewayIsNotMistaken(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "gateway.yaml")
 	data := filepath.Join(t.TempDir(), "data")
@@ -53,10 +53,19 @@ func TestDataFolderOfATimeToComeIsNotTaken(t *testing.T) {
 		t.Fatal(err)
 	}
 	later := time.Now().Add(2 * time.Hour).UTC().Format(time.RFC3339)
-	if code, _, errOut := command("restore", "--config", path, "--taken", later); code != exitFailed || !strings.Contains(errOut, "yet to come") {
-		t.Errorf("exit code %d: %s", code, errOut)
-	}
-	if _, err := os.Stat(data); err == nil {
-		t.Error("the folder was touched")
+	for _, test := range []struct {
+		says string
+		args []string
+	}{
+		{"yet to come", []string{"restore", "--taken", later}},
+		{"no gateway has worked in " + data, []string{"restore", "--taken", "2026-01-01T00:00:00Z"}},
+		{"no gateway has worked in " + data, []string{"tenants", "drop", "gone"}},
+	} {
+		if code, _, errOut := command(append(test.args, "--config", path)...); code != exitFailed || !strings.Contains(errOut, test.says) {
+			t.Errorf("%v: exit code %d: %s", test.args, code, errOut)
+		}
+		if _, err := os.Stat(data); err == nil {
+			t.Errorf("%v: a store was made", test.args)
+		}
 	}
 }

@@ -142,6 +142,9 @@ func (r *restoration) inPlace(ctx context.Context, taken string) (err error) {
 	if r.cfg.Broker.DataDir == "" {
 		return errors.New("--taken: the store is on an external NATS server")
 	}
+	if err := refuseEmpty(r.cfg.Broker); err != nil {
+		return err
+	}
 	r.cfg.Broker.Listen, r.cfg.Broker.Users = "", nil // nobody is to come in meanwhile
 	b, err := broker.Open(ctx, r.cfg.Broker, r.log)
 	if err != nil {

@@ -2,7 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io/fs"
 	"math"
+	"os"
+	"path/filepath"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -10,6 +15,9 @@ import (
 	"github.com/qlikgateway/gateway/events"
 	"github.com/qlikgateway/gateway/events/broker"
 )
+
+// streamsFolder is where the embedded server keeps streams, within the data folder.
+const streamsFolder = "jetstream"
 
 // A store is what the gateway keeps on its broker.
 type store struct {
@@ -65,4 +73,21 @@ func fillOf(b *broker.Broker) prometheus.Collector {
 		}
 		return used
 	})
+}
+
+// refuseEmpty refuses a data folder in which no gateway has worked. A command on the
+// store of a stopped gateway that is given another folder, such as one that is written
+// relative to where it was called, would make a store there and find nothing to do.
+func refuseEmpty(cfg broker.Config) error {
+	if cfg.URL != "" {
+		return nil
+	}
+	folder, err := filepath.Abs(cfg.DataDir)
+	if err != nil {
+		return fmt.Errorf("find broker.data_dir: %w", err)
+	}
+	if _, err := os.Stat(filepath.Join(folder, streamsFolder)); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("no gateway has worked in %s: broker.data_dir has to be the folder of the stopped gateway, also as seen from where this command is called", folder)
+	}
+	return nil
 }

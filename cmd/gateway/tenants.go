@@ -57,6 +57,9 @@ func dropTenant(ctx context.Context, cfg *config, name string, log zerolog.Logge
 	if _, configured := cfg.Tenants[name]; configured {
 		return removed, fmt.Errorf("tenant %s is configured: take it out of the configuration first", name)
 	}
+	if err := refuseEmpty(cfg.Broker); err != nil {
+		return removed, err
+	}
 	cfg.Broker.Listen, cfg.Broker.Users = "", nil // nobody is to come in meanwhile
 	b, err := broker.Open(ctx, cfg.Broker, log)
 	if err != nil {
