@@ -57,7 +57,7 @@ func newDesk(t testing.TB, edit ...func(*console.Config)) *desk {
 		t.Fatal(problems)
 	}
 	setup := &console.Setup{
-		Revision: 7, Rules: defs, Set: set, Apps: map[string]string{"8f4f7f6e-1111-4222-8333-444455556666": "sales"},
+		Revision: 7, Rules: defs, Set: set, Subscriptions: []string{"alerts"}, Apps: map[string]string{"8f4f7f6e-1111-4222-8333-444455556666": "sales"},
 		Tenants: []console.Tenant{{Name: "acme", URL: "https://acme.example", Dialect: "cloud"}},
 		Sources: []console.Source{{Name: "etl", Proof: "nothing", Path: "/hooks/etl", Setup: []string{"Send CloudEvents to it."}}, {Name: "lab", NATS: "lab.done"}},
 	}

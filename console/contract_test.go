@@ -75,6 +75,8 @@ func askings(id, open string) []asking {
 		{"POST", "/api/v1/subscriptions/alerts/enable", "{}", 200},
 		{"POST", "/api/v1/subscriptions/alerts/replay", `{"since": "2026-01-01T00:00:00Z"}`, 200},
 		{"POST", "/api/v1/subscriptions/nobody/enable", "{}", 404},
+		{"POST", "/api/v1/subscriptions/removed/enable", "{}", 409},
+		{"POST", "/api/v1/subscriptions/removed/replay", `{"since": "2026-01-01T00:00:00Z"}`, 409},
 		{"GET", "/api/v1/sources", "", 200},
 		{"GET", "/api/v1/rules", "", 200},
 		{"POST", "/api/v1/rules/try", `{"source": "etl", "data": {"rows": 1}}`, 200},
@@ -114,6 +116,7 @@ func TestRequestsAndAnswersAreAsTheDocumentPromises(t *testing.T) {
 	c.until("/api/v1/events", id)
 	c.bury()
 	c.subscribe("alerts")
+	c.subscribe("removed")
 	for _, ask := range askings(id, open) {
 		got := c.ask(ask.method, ask.path, ask.body, "Content-Type", "application/json")
 		if got.StatusCode != ask.status {

@@ -15,6 +15,8 @@ type Setup struct {
 	Rules    []rules.Definition // in the order of the file
 	Set      *rules.Set         // the same, compiled
 	Apps     map[string]string  // configured names of apps, by id in lower case
+
+	Subscriptions []string // names of those that are told of outcomes over HTTP
 }
 
 // A Tenant is a Qlik Cloud tenant that the gateway works for.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -19,6 +20,7 @@ type SubscriptionList struct {
 // A Subscription is how far one of them has come, as the API shows it.
 type Subscription struct {
 	Name          string        `json:"name"`
+	Removed       bool          `json:"removed,omitempty"`  // it is configured no more, so nobody tells it
 	Behind        uint64        `json:"behind"`             // outcomes it has still to look at or to be told of
 	Waiting       int           `json:"waiting"`            // those of them that are wanted and not delivered
 	Disabled      events.Reason `json:"disabled,omitempty"` // why it is told nothing; "" = it is
@@ -64,10 +66,13 @@ func (cfg Config) subscription(ctx context.Context, name string) (Subscription, 
 	}
 	behind, err := cfg.Told.Behind(ctx, state)
 	return Subscription{
-		Name: name, Behind: behind, Waiting: len(state.Waiting), Disabled: state.Disabled, DisabledSince: state.DisabledSince,
+		Name: name, Removed: cfg.removed(name), Behind: behind, Waiting: len(state.Waiting), Disabled: state.Disabled, DisabledSince: state.DisabledSince,
 		FailingSince: state.FailingSince, Failures: state.Failures, Error: state.Error, Saved: state.Saved,
 	}, err
 }
+
+// removed reports whether a subscription is not configured any more.
+func (cfg Config) removed(name string) bool { return !slices.Contains(cfg.Setup().Subscriptions, name) }
 
 // enableSubscription lets one that was disabled go on where it stopped.
 func (cfg Config) enableSubscription(c *gin.Context) {
@@ -95,7 +100,14 @@ func (cfg Config) changeSubscription(c *gin.Context, change func(context.Context
 	ctx, cancel := context.WithTimeout(c.Request.Context(), answerLimit)
 	defer cancel()
 	name := c.Param("name")
-	err := change(ctx, name)
+	_, err := cfg.Told.State(ctx, name)
+	if err == nil && cfg.removed(name) {
+		problem(c, http.StatusConflict, "the subscription is not configured any more, so nobody would tell it: name it under subscriptions again")
+		return
+	}
+	if err == nil {
+		err = change(ctx, name)
+	}
 	if err == nil {
 		var view Subscription
 		if view, err = cfg.subscription(ctx, name); err == nil {

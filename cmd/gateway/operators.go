@@ -76,6 +76,9 @@ func (s *session) show(c *config, revision uint64) {
 		}
 		setup.Tenants = append(setup.Tenants, console.Tenant{Name: name, URL: tenant.URL, Dialect: string(dialect)})
 	}
+	for _, subscription := range c.Subscriptions {
+		setup.Subscriptions = append(setup.Subscriptions, subscription.Name)
+	}
 	s.setup.Store(setup)
 }
 

@@ -94,7 +94,10 @@ func printSubscriptions(out io.Writer, subscriptions ...console.Subscription) er
 	row(table, "SUBSCRIPTION", "STATE", "BEHIND", "WAITING", "FAILING SINCE", "WHY")
 	for _, s := range subscriptions {
 		state, failing := "told", ""
-		if s.Disabled != "" {
+		switch {
+		case s.Removed:
+			state = "not configured"
+		case s.Disabled != "":
 			state = "disabled: " + string(s.Disabled)
 		}
 		if !s.FailingSince.IsZero() {
