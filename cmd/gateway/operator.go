@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -42,13 +43,19 @@ type question struct {
 	path   string
 	order  any
 	method string // default GET, or POST with an order
+	after  uint64 // of a stream of outcomes: begin behind this one
+	resume bool   // heed after
 }
 
 // request returns the question as an HTTP request.
 func (q question) request(ctx context.Context, server string) (*http.Request, error) {
 	address := baseOf(server) + q.path
 	if q.order == nil {
-		return http.NewRequestWithContext(ctx, cmp.Or(q.method, http.MethodGet), address, nil)
+		request, err := http.NewRequestWithContext(ctx, cmp.Or(q.method, http.MethodGet), address, nil)
+		if err == nil && q.resume {
+			request.Header.Set("Last-Event-ID", strconv.FormatUint(q.after, 10))
+		}
+		return request, err
 	}
 	body, err := json.Marshal(q.order)
 	if err != nil {

@@ -35,15 +35,17 @@ func (o *operator) newEventsTail() *cobra.Command {
 			if _, err := quiet.ask(ctx, io.Discard, question{path: fmt.Sprintf("/api/v1/events?limit=%d&%s", last, query)}, &list); err != nil {
 				return err
 			}
+			asked := question{path: "/api/v1/events/stream?" + query, resume: true} // from where the list ends
 			for _, told := range slices.Backward(list.Data) {
 				if err := o.printTold(out, told); err != nil {
 					return err
 				}
+				asked.after = told.Sequence
 			}
 			if once {
 				return nil
 			}
-			err := o.follow(ctx, question{path: "/api/v1/events/stream?" + query}, func(line []byte) error {
+			err := o.follow(ctx, asked, func(line []byte) error {
 				data, ok := bytes.CutPrefix(line, []byte("data: "))
 				if !ok {
 					return nil
