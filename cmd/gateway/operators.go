@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -23,9 +24,11 @@ func (r *reader) operators(c *config, sources []ingress.Source) {
 			r.report("two tokens have this name; the log could not tell who asked", child(path, "name")...)
 		}
 		names[token.Name] = true
-		c.Tokens = append(c.Tokens, console.Token{
-			Name: token.Name, Role: console.Role(token.Role), Secret: r.secret(token.Secret, child(path, "secret")...),
-		})
+		secret := r.secret(token.Secret, child(path, "secret")...)
+		if secret != unresolved && slices.ContainsFunc(c.Tokens, func(other console.Token) bool { return other.Secret == secret }) {
+			r.report("another token has this secret; who asks, and what they may, could not be told", child(path, "secret")...)
+		}
+		c.Tokens = append(c.Tokens, console.Token{Name: token.Name, Role: console.Role(token.Role), Secret: secret})
 	}
 	c.Definitions, c.Apps, c.PublishTo = r.written.Rules, map[string]string{}, map[string]rules.PublishTo{}
 	for name, app := range r.written.Apps {

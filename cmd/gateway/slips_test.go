@@ -26,6 +26,7 @@ func TestFirstSlipsAreNamedWhereTheyAre(t *testing.T) {
 		"a blank behind env":         {head + "'env: QLIK_KEY_OF_NOBODY'}\n", 2, "variable QLIK_KEY_OF_NOBODY is not set"},
 		"the address of the API":     {"tenants:\n  acme: {url: \"https://acme.eu.qlikcloud.com/api/v1\", api_key: a-key-that-is-long}\n", 2, "without /api/v1"},
 		"a key without its blank":    {"tenants:\n  acme:\n    url: https://a.eu.qlikcloud.com\n    api_key:env:KEY\n", 4, "':'"},
+		"one secret for two tokens":  {"tenants:\n  acme: {url: \"https://a.eu.qlikcloud.com\", api_key: a-key-that-is-long}\nconsole:\n  tokens:\n    - {name: a, role: viewer, secret: a-token-of-two}\n    - {name: b, role: operator, secret: a-token-of-two}\n", 6, "another token has this secret"},
 		"a secret that has a dollar": {head + "$ecret-of-ours-0123456789}\n", 0, ""},
 	} {
 		_, problems := parseConfig("gateway.yaml", []byte(tt.text), func(string) (string, bool) { return "", false })
