@@ -125,7 +125,7 @@ func (j *join) checkParts(t *template) error {
 		case e == nil:
 		case j == nil && len(e.parts) > 0:
 			return errors.New("reads events, which only a join has; here the event's own data is under data")
-		case j == nil:
+		case j == nil, len(j.Parts) == 0: // that it has none is a mistake of its own
 		case e.event:
 			return fmt.Errorf("reads the event, and a join has several; say of which part, as in events.%s.data", j.Parts[0])
 		default:

@@ -114,6 +114,7 @@ func TestCheckRefusesAJoin(t *testing.T) {
 	t.Parallel()
 	for mistake, rule := range map[string]string{
 		"on.all: 1 parts; a join has at least two":                     `{on: {all: {dbt: {source: dbt}}, within: 2h}, do: [reload]}`,
+		"on.all: 0 parts; a join has at least two":                     `{on: {all: {}, within: 2h}, do: [{reload: {variables: {X: "${run_id}"}}}]}`,
 		"within is missing":                                            `{on: {all: {a: {source: dbt}, b: {source: etl}}}, do: [reload]}`,
 		`on.all.a.source: unknown source "dbx"`:                        `{on: {all: {a: {source: dbx}, b: {source: etl}}, within: 2h}, do: [reload]}`,
 		`on.all.A: "A" is not a name of a part`:                        `{on: {all: {A: {source: dbt}, b: {source: etl}}, within: 2h}, do: [reload]}`,
