@@ -15,7 +15,7 @@ func TestHostsThatRestAreForgotten(t *testing.T) {
 		caller := NewCaller(CallerConfig{})
 		for i := range 1000 {
 			caller.rest(fmt.Sprintf("%d.example.com", i), answer{reason: ReasonTransport})
-			time.Sleep(hostRests / 10)
+			time.Sleep(hostRests / 10) //nolint:forbidigo // of the bubble: takes no time
 		}
 		if n := len(caller.resting); n > 11 {
 			t.Errorf("%d hosts are remembered, want those that rest", n)
