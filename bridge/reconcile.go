@@ -16,8 +16,8 @@ const clockSlack = 2 * time.Second
 
 // candidates returns the reloads of a listing that a lost attempt can have
 // started: made through the API by our user since the call, as partial as asked
-// for, and not known to be another attempt's. Where the API echoes a resource id,
-// only a reload with ours is one.
+// for, and not known to be another attempt's. One that echoes our resource id is the
+// one; one with another's is not ruled out, as tenants may not keep them as sent.
 func (s *Scheduler) candidates(t *task, report Report) []qlik.Reload {
 	command := report.Command
 	step := &t.run().Steps[command.Index]
