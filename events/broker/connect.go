@@ -2,6 +2,7 @@ package broker
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -29,7 +30,25 @@ func dialExternal(cfg Config, login Login, name string, log zerolog.Logger) (*na
 	if err != nil {
 		return nil, fmt.Errorf("connect to broker.url: %w (is the server up, and are the credentials and certificates right?)", err)
 	}
+	if version := conn.ConnectedServerVersion(); tooOld(version) {
+		name := conn.ConnectedServerName()
+		conn.Close()
+		return nil, fmt.Errorf("connect to broker.url: NATS server %s has version %s, and %s or newer is needed: an older one takes atomic batches apart without a word", name, version, oldestServer)
+	}
 	return conn, nil
+}
+
+// oldestServer is the oldest NATS server that knows all that streams rely on.
+const oldestServer = "2.12"
+
+// tooOld says whether a server is older than that. A version that is no number is believed.
+func tooOld(version string) bool {
+	var have, want [2]int
+	if n, _ := fmt.Sscanf(version, "%d.%d", &have[0], &have[1]); n < 2 {
+		return false
+	}
+	_, _ = fmt.Sscanf(oldestServer, "%d.%d", &want[0], &want[1])
+	return slices.Compare(have[:], want[:]) < 0
 }
 
 // options returns the proof in the client's terms.

@@ -35,31 +35,31 @@ const (
 // streams describes every stream and bucket of the gateway; journal is the size
 // in bytes at which the journal refuses events.
 func streams(names Names, replicas int, journal int64) []jetstream.StreamConfig {
-	kept := func(name, subject string, age time.Duration) jetstream.StreamConfig {
+	storing := func(name, subject string, age time.Duration) jetstream.StreamConfig {
 		return jetstream.StreamConfig{
 			Name: name, Subjects: []string{subject + ".>"}, Replicas: replicas,
 			MaxAge: age, Discard: jetstream.DiscardOld, MaxBytes: max(journal/otherShare, smallestStream),
 			Duplicates: DedupeWindow, AllowAtomicPublish: true,
 		}
 	}
-	in := kept(names.In, names.InSubject, 0)
+	in := storing(names.In, names.InSubject, 0)
 	in.Description = "accepted events, one message per matched tenant"
 	in.MaxBytes, in.Discard = journal, jetstream.DiscardNew
 
-	unmatched := kept(names.Unmatched, names.UnmatchedSubject, unmatchedAge)
+	unmatched := storing(names.Unmatched, names.UnmatchedSubject, unmatchedAge)
 	unmatched.Description = "accepted events that no rule matched"
 
 	// Subscribers of the plain subject see an outcome only after it was stored,
 	// and once: a repeated publish is dropped before it is republished.
-	out := kept(names.Out, names.OutSubject, outAge)
+	out := storing(names.Out, names.OutSubject, outAge)
 	out.Description = "outcomes"
 	out.SubjectTransform = &jetstream.SubjectTransformConfig{Source: names.OutSubject + ".>", Destination: names.EventSubject + ".>"}
 	out.RePublish = &jetstream.RePublish{Source: names.EventSubject + ".>", Destination: names.EventSubject + ".>"}
 
-	dead := kept(names.Dead, names.DeadSubject, deadAge)
+	dead := storing(names.Dead, names.DeadSubject, deadAge)
 	dead.Description = "what could not be decoded, planned or carried out"
 
-	callbacks := kept(names.Callbacks, names.CallbackSubject, callbackAge)
+	callbacks := storing(names.Callbacks, names.CallbackSubject, callbackAge)
 	callbacks.Description = "who is to be told of the end of a run"
 	callbacks.Retention = jetstream.WorkQueuePolicy
 
@@ -88,7 +88,10 @@ func bucket(name string, storage jetstream.StorageType, replicas int) jetstream.
 func (b *Broker) ensure(ctx context.Context, want jetstream.StreamConfig) error {
 	stream, err := b.js.Stream(ctx, want.Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		_, err = b.js.CreateStream(ctx, want)
+		stream, err = b.js.CreateStream(ctx, want)
+		if err == nil {
+			return kept(stream, want)
+		}
 		if !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
 			if tooSmall(err) {
 				err = fmt.Errorf("%w (it asks for %d bytes in %d copies, which the server's JetStream has not: set broker.journal_bytes to less, or give JetStream or the account more)",
@@ -109,8 +112,20 @@ func (b *Broker) ensure(ctx context.Context, want jetstream.StreamConfig) error 
 	if reflect.DeepEqual(have, next) {
 		return nil
 	}
-	_, err = b.js.UpdateStream(ctx, next)
-	return named("update stream", want.Name, err)
+	if stream, err = b.js.UpdateStream(ctx, next); err != nil {
+		return named("update stream", want.Name, err)
+	}
+	return kept(stream, want)
+}
+
+// kept refuses a stream of which the server has forgotten what it does not understand.
+// It would take a batch apart, and let two dispatchers write.
+func kept(stream jetstream.Stream, want jetstream.StreamConfig) error {
+	have := stream.CachedInfo().Config
+	if want.AllowAtomicPublish && !have.AllowAtomicPublish || want.AllowMsgTTL && !have.AllowMsgTTL {
+		return fmt.Errorf("stream %s: the NATS server that keeps it knows no atomic batches or no lifetimes of messages: %s or newer is needed on each server", want.Name, oldestServer)
+	}
+	return nil
 }
 
 // Codes of the server's refusals of a stream that is too large for it.
