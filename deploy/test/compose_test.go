@@ -20,12 +20,13 @@ const compose = "../compose"
 
 // TestGatewayWorksOnTheExampleCluster: the three NATS servers of the compose file, with
 // the accounts, credentials and certificates that `prepare` makes, are a cluster; the
-// gateway keeps three copies on it, and a sender of another account gets its answer.
+// gateway keeps three copies on it, a sender of another account gets its answer and hears
+// how the reload ended, and nobody gets in or further than the accounts let them.
 func TestGatewayWorksOnTheExampleCluster(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	made := prepare(t, folder)
-	ports := free(t, 8)
+	ports := free(t, 9)
 	var urls []string
 	for i := range 3 {
 		urls = append(urls, fmt.Sprintf("tls://127.0.0.1:%d", ports[i]))
@@ -33,33 +34,60 @@ func TestGatewayWorksOnTheExampleCluster(t *testing.T) {
 	}
 	config := replaced(t, filepath.Join(compose, "gateway.yaml"),
 		"tls://nats-1:4222,tls://nats-2:4222,tls://nats-3:4222", strings.Join(urls, ","),
-		"/etc/gateway/made", made, ":8081", fmt.Sprintf("127.0.0.1:%d", ports[6]), "http://qlik:9090", "http://127.0.0.1:9",
+		"/etc/gateway/made", made, ":8081", fmt.Sprintf("127.0.0.1:%d", ports[6]), "http://qlik:9090", fmt.Sprintf("http://127.0.0.1:%d", ports[8]),
 		"console:", fmt.Sprintf("http: {addr: '127.0.0.1:%d'}\nconsole:", ports[7]))
 	file := filepath.Join(folder, "gateway.yaml")
 	if err := os.WriteFile(file, config, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(build(t), "run", "--config", file)
-	cmd.Env = []string{"QLIK_KEY=a key", "HOOK_SECRET=a secret"}
-	log := &bytes.Buffer{}
-	cmd.Stdout, cmd.Stderr = log, log
-	if err := cmd.Start(); err != nil {
+	tenant := begin(t, "sim", "--addr", fmt.Sprintf("127.0.0.1:%d", ports[8]), "--seed", "1", "--api-key", "a key", "--reload-time", "100ms")
+	await(t, fmt.Sprintf("http://127.0.0.1:%d/_sim/state", ports[8]), tenant.ended, tenant.log)
+	gateway := begin(t, "run", "--config", file)
+	await(t, fmt.Sprintf("http://127.0.0.1:%d/readyz", ports[6]), gateway.ended, gateway.log)
+
+	trusting := []nats.Option{nats.RootCAs(filepath.Join(made, "ca.crt")), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {})} // of what they may not do
+	as := func(user string) nats.Option { return nats.UserCredentials(filepath.Join(made, user+".creds")) }
+	for who, options := range map[string][]nats.Option{
+		"nobody": trusting, "somebody with a password": append(trusting[:2:2], nats.UserInfo("etl", "etl")), "who does not trust the servers": {as("etl")},
+	} {
+		if conn, err := nats.Connect(urls[0], options...); err == nil {
+			conn.Close()
+			t.Errorf("%s is let in", who)
+		}
+	}
+	reader, err := nats.Connect(urls[1], append(trusting[:2:2], as("edge"))...)
+	if err != nil {
 		t.Fatal(err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	defer func() { _ = cmd.Process.Kill() }()
-	await(t, fmt.Sprintf("http://127.0.0.1:%d/readyz", ports[6]), ended, log)
-
-	sender, err := nats.Connect(urls[2], nats.UserCredentials(filepath.Join(made, "etl.creds")), nats.RootCAs(filepath.Join(made, "ca.crt")),
-		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {})) // of what it may not do
+	defer reader.Close()
+	sender, err := nats.Connect(urls[2], append(trusting[:2:2], as("etl"))...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer sender.Close()
+	told, err := sender.SubscribeSync("qlik.events.acme.run.succeeded.>")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := refused(sender, "etl.other.news"); err != nil {
+		t.Errorf("a sender may not send: %v", err)
+	}
 	answer, err := sender.Request("etl.sales.done", []byte(`{"job": "nightly"}`), patience)
 	if err != nil || !bytes.Contains(answer.Data, []byte(`"matches":["refresh-sales"]`)) {
 		t.Errorf("the sender got %+v, %v", answer, err)
+	}
+	if outcome, err := told.NextMsg(patience); err != nil || !bytes.Contains(outcome.Data, []byte(`"rule":"refresh-sales"`)) {
+		t.Errorf("the sender heard of the end: %+v, %v", outcome, err)
+	}
+	for who, conn := range map[string]*nats.Conn{"etl": sender, "edge": reader} {
+		for _, subject := range []string{"qlik.events.acme.run.succeeded.forged", "gateway.in.acme.etl", "$JS.API.STREAM.PURGE.GATEWAY_IN"} {
+			if err := refused(conn, subject); err == nil {
+				t.Errorf("%s may publish to %s", who, subject)
+			}
+		}
+	}
+	if err := refused(reader, "etl.sales.done"); err == nil {
+		t.Error("the gateway's reader of senders' subjects may send events")
 	}
 	if post(t, int32(ports[7]), "/hooks/jobs", "a secret") != 202 {
 		t.Error("a webhook was not accepted")
@@ -100,6 +128,43 @@ func TestComposeFileIsWhole(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A program is the gateway's, at work.
+type program struct {
+	ended <-chan error
+	log   *bytes.Buffer
+}
+
+// begin starts the program with arguments, until the test ends.
+func begin(t *testing.T, args ...string) program {
+	t.Helper()
+	cmd := exec.Command(build(t), args...)
+	cmd.Env = []string{"QLIK_KEY=a key", "HOOK_SECRET=a secret"}
+	log := &bytes.Buffer{}
+	cmd.Stdout, cmd.Stderr = log, log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	return program{ended, log}
+}
+
+// refused publishes to a subject, and returns what the server says against it.
+func refused(conn *nats.Conn, subject string) error {
+	before := conn.LastError()
+	if err := conn.Publish(subject, nil); err != nil {
+		return err
+	}
+	if err := conn.FlushTimeout(patience); err != nil {
+		return err
+	}
+	if after := conn.LastError(); after != before { //nolint:errorlint // another one, not another kind
+		return after
+	}
+	return nil
 }
 
 // streamInfo asks for the journal, as only the gateway may.
