@@ -2,6 +2,7 @@
 TAGS      = nomsgpack
 BUILD     = CGO_ENABLED=0 go build -trimpath -buildvcs=true -tags $(TAGS) -ldflags "-s -w -buildid="
 PLATFORMS = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
+NAME      = gateway$(if $(findstring external,$(TAGS)),-external)
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -38,8 +39,8 @@ release: $(PLATFORMS:%=release/%) ## dist/: the program for each platform, its p
 	cd dist && sha256sum gateway-* > SHA256SUMS
 
 release/%:
-	GOOS=$(*D) GOARCH=$(*F) $(BUILD) -o dist/gateway-$(*D)-$(*F) ./cmd/gateway
-	GOOS=$(*D) GOARCH=$(*F) GOFLAGS=-tags=$(TAGS) CGO_ENABLED=0 $$(GOFLAGS=-trimpath go -C .ci/tools-deploy tool -n cyclonedx-gomod) app -json -noserial -notimestamp -std -licenses -output dist/gateway-$(*D)-$(*F).cdx.json -main cmd/gateway .
+	GOOS=$(*D) GOARCH=$(*F) $(BUILD) -o dist/$(NAME)-$(*D)-$(*F) ./cmd/gateway
+	GOOS=$(*D) GOARCH=$(*F) GOFLAGS=-tags=$(TAGS) CGO_ENABLED=0 $$(GOFLAGS=-trimpath go -C .ci/tools-deploy tool -n cyclonedx-gomod) app -json -noserial -notimestamp -std -licenses -output dist/$(NAME)-$(*D)-$(*F).cdx.json -main cmd/gateway .
 
 clean: ## remove dist/
 	rm -rf dist
