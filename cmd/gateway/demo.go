@@ -153,7 +153,7 @@ func (d *demo) configure(folder string) (*config, error) {
 		return value, ok
 	})
 	if cfg == nil {
-		return nil, fmt.Errorf("the demo's own configuration is wrong: %v", problems)
+		return nil, fmt.Errorf("configure the demo: %s", problems[0].Text) // of a build without a NATS server
 	}
 	return cfg, nil
 }
