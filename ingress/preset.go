@@ -48,6 +48,8 @@ type Preset struct {
 
 	Callbacks events.Callbacks // which addresses a body may ask to call back, without a word in the configuration
 
+	Repeats string // how long the sender tries again when a delivery fails; "" = it does not say
+
 	Config string   // the source's value in the configuration
 	Setup  []string // what to do at the vendor, in three lines; {url} and {path} are the hook's
 }

@@ -29,6 +29,7 @@ func openPresets() []Preset {
 	return []Preset{
 		{
 			Name: "cloudevents", Title: "CloudEvents",
+			Repeats: "as it is written",
 			// The webhook specification wants targets to take both.
 			Verify: Verifier{Any: []Verifier{Bearer(), {Query: &Query{Name: "access_token"}}}},
 			Events: EventsOnly,
@@ -41,7 +42,8 @@ func openPresets() []Preset {
 		},
 		{
 			Name: "standard-webhooks", Title: "Standard Webhooks (Svix and others)",
-			Verify: StandardWebhooks(), AnyBody: true,
+			Repeats: "as the service says; the standard advises days",
+			Verify:  StandardWebhooks(), AnyBody: true,
 			ID:     []string{"{header.Webhook-Id}"},
 			Type:   []string{"{body.type}"},
 			Time:   []string{"{body.timestamp}"},
@@ -54,7 +56,8 @@ func openPresets() []Preset {
 		},
 		{
 			Name: "generic", Title: "Any program (Dagster, Prefect, Matillion, Informatica, Talend jobs, scripts)",
-			Verify: Bearer(), AnyBody: true,
+			Repeats: "as it is written",
+			Verify:  Bearer(), AnyBody: true,
 			ID: writtenID(), Type: []string{"{body.type}"}, Subject: []string{"{body.job_id}", "{body.job}"}, Time: []string{"{body.time}"},
 			Outcome: written(),
 			Job:     []string{"{body.job}"}, JobID: []string{"{body.job_id}"}, RunID: []string{"{body.run_id}"},

@@ -7,8 +7,9 @@ func azurePresets() []Preset {
 	return []Preset{
 		{
 			Name: "azure-data-factory", Title: "Azure Data Factory and Synapse",
-			Verify: Verifier{Basic: &Basic{User: "azure"}},
-			ID:     writtenID(), Type: []string{"{body.type}", "com.microsoft.datafactory.pipeline.completed"},
+			Repeats: "as the retry policy of its activity says; without one not",
+			Verify:  Verifier{Basic: &Basic{User: "azure"}},
+			ID:      writtenID(), Type: []string{"{body.type}", "com.microsoft.datafactory.pipeline.completed"},
 			Source: []string{"/azure-data-factory/{body.factory}/{body.job}", "/azure-data-factory/{body.job}"}, Subject: []string{"{body.job}"}, Time: []string{"{body.time}"},
 			Outcome: written(),
 			Job:     []string{"{body.job}"}, JobID: []string{"{body.job_id}", "{body.job}"}, RunID: []string{"{body.run_id}"},
@@ -24,8 +25,9 @@ func azurePresets() []Preset {
 		},
 		{
 			Name: "azure-event-grid", Title: "Azure Event Grid",
-			Verify: Verifier{Query: &Query{}},
-			Events: EventsToo, Items: true,
+			Repeats: "for 24 hours, at most 30 times",
+			Verify:  Verifier{Query: &Query{}},
+			Events:  EventsToo, Items: true,
 			ID:      []string{"{body.id}"},
 			Type:    []string{"{body.eventType}"},
 			Source:  []string{"/azure-event-grid/{body.topic}"},
@@ -50,6 +52,7 @@ func amazonPresets() []Preset {
 	return []Preset{
 		{
 			Name: "aws-sns", Title: "Amazon SNS",
+			Repeats: "3 times, 20 s apart; more often where the topic's delivery policy says so",
 			Verify:  Verifier{SNS: &SNS{}},
 			ID:      []string{"{body.MessageId}"},
 			Type:    []string{"com.amazonaws.sns.{body.Type}"},
@@ -72,6 +75,7 @@ func amazonPresets() []Preset {
 		},
 		{
 			Name: "aws-eventbridge", Title: "Amazon EventBridge (API destination)",
+			Repeats: "for 24 hours, at most 185 times",
 			Verify:  Verifier{Token: &Token{Header: "X-Api-Key"}},
 			ID:      []string{"{body.id}"},
 			Type:    []string{"com.amazonaws.events.{body.detail-type}"},
@@ -103,6 +107,7 @@ func googlePresets() []Preset {
 	return []Preset{
 		{
 			Name: "google-pubsub", Title: "Google Cloud Pub/Sub (push)",
+			Repeats: "as long as the subscription keeps messages, 7 days by default",
 			Verify: Verifier{JWT: &JWT{
 				Issuer: "https://accounts.google.com", Claims: map[string][]string{"email_verified": {"true"}}, Needs: []string{"email"},
 			}},

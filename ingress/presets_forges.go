@@ -5,6 +5,7 @@ func forgePresets() []Preset {
 	return []Preset{
 		{
 			Name: "github", Title: "GitHub",
+			Repeats: "not by itself: redeliver by hand",
 			Verify:  Verifier{HMAC: &HMAC{Header: "X-Hub-Signature-256", Encoding: Hex, Prefix: "sha256="}},
 			ID:      []string{"{header.X-Github-Delivery}"},
 			Type:    []string{"com.github.{header.X-Github-Event}.{body.action}", "com.github.{header.X-Github-Event}"},

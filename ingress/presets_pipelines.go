@@ -10,6 +10,7 @@ func pipelinePresets() []Preset {
 func dbtPreset() Preset {
 	return Preset{
 		Name: "dbt-cloud", Title: "dbt Cloud",
+		Repeats: "5 times",
 		// The header is the bare signature, without a scheme.
 		Verify:  Verifier{HMAC: &HMAC{Header: "Authorization", Encoding: Hex}},
 		ID:      []string{"{body.eventId}", "{body.accountId}/{body.data.runId}/{body.eventType}"},
@@ -34,7 +35,8 @@ func dbtPreset() Preset {
 func fivetranPreset() Preset {
 	return Preset{
 		Name: "fivetran", Title: "Fivetran",
-		Verify: Verifier{HMAC: &HMAC{Header: "X-Fivetran-Signature-256", Encoding: Hex}},
+		Repeats: "for 24 hours; then it disables the webhook",
+		Verify:  Verifier{HMAC: &HMAC{Header: "X-Fivetran-Signature-256", Encoding: Hex}},
 		// One sync may be reported FAILED and then SUCCESSFUL, so the status belongs
 		// to the id.
 		ID:      []string{"{body.sync_id}/{body.event}/{body.data.status}", "{body.sync_id}/{body.event}"},
@@ -107,8 +109,9 @@ func databricksPreset() Preset {
 func airflowPreset() Preset {
 	return Preset{
 		Name: "airflow", Title: "Apache Airflow (HttpNotifier)",
-		Verify: Verifier{Any: []Verifier{{Basic: &Basic{User: "airflow"}}, Bearer()}},
-		ID:     writtenID(), Type: []string{"{body.type}", "org.apache.airflow.dag_run.completed"},
+		Repeats: "not: the notifier tries once",
+		Verify:  Verifier{Any: []Verifier{{Basic: &Basic{User: "airflow"}}, Bearer()}},
+		ID:      writtenID(), Type: []string{"{body.type}", "org.apache.airflow.dag_run.completed"},
 		Source: []string{"/airflow/{body.job_id}", "/airflow/{body.job}"}, Subject: []string{"{body.job_id}", "{body.job}"}, Time: []string{"{body.time}"},
 		Outcome: written(),
 		Job:     []string{"{body.job}"}, JobID: []string{"{body.job_id}", "{body.job}"}, RunID: []string{"{body.run_id}"},
@@ -124,6 +127,7 @@ func airflowPreset() Preset {
 func openLineagePreset() Preset {
 	return Preset{
 		Name: "openlineage", Title: "OpenLineage (Airflow, dbt, Spark, Flink, Dagster)",
+		Repeats: "as its transport is configured",
 		Verify:  Bearer(),
 		ID:      []string{"{body.run.runId}/{body.eventType}"},
 		Type:    []string{"io.openlineage.run.{body.eventType}"},

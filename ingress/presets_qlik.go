@@ -7,7 +7,8 @@ func qlikPresets() []Preset {
 	return []Preset{
 		{
 			Name: "qlik-cloud", Title: "Qlik Cloud",
-			Verify: signature, CloudEvent: true, Qlik: true, Reloads: true,
+			Repeats: "not documented; its history of 7 days can resend",
+			Verify:  signature, CloudEvent: true, Qlik: true, Reloads: true,
 			Outcome: Verdict{
 				Of:        []string{"{body.data.succeeded}", "{body.data.status}"},
 				Succeeded: []string{"true", "ok"},
@@ -25,7 +26,8 @@ func qlikPresets() []Preset {
 		},
 		{
 			Name: "qlik-talend", Title: "Qlik Talend Cloud (data integration)",
-			Verify: signature, CloudEvent: true, Qlik: true,
+			Repeats: "not documented; its history of 7 days can resend",
+			Verify:  signature, CloudEvent: true, Qlik: true,
 			Outcome: Verdict{
 				Of:        []string{"{body.type}"},
 				Succeeded: []string{"com.qlik.v1.di-projects.di-tasks.completed"},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -134,11 +135,11 @@ A sender that waits, with ` + "`?wait=60s`" + ` or on NATS with the header ` + "
 have ended, or 202 with the ids of those that are known by then: ` + "`GET /v1/runs/ID?source=NAME`" + ` shows them to who proves itself as that source. A batch is not waited for. A wait that cannot be understood is a 400.
 At most 256 senders wait at once, each for 60 s at most: who comes when they do is answered 202 at once, as is who waits when the gateway stops. Their events are kept all the same.
 
-| preset | sender | proves itself by | two deliveries are one when they share |
-| --- | --- | --- | --- |
+| preset | sender | proves itself by | two deliveries are one when they share | a delivery that fails is tried again |
+| --- | --- | --- | --- | --- |
 `)
 	for _, p := range list {
-		fmt.Fprintf(&text, "| [%s](#%s) | %s | %s | %s |\n", p.Name, p.Name, p.Title, p.Verify, sameness(p))
+		fmt.Fprintf(&text, "| [%s](#%s) | %s | %s | %s | %s |\n", p.Name, p.Name, p.Title, p.Verify, sameness(p), cmp.Or(p.Repeats, "not documented"))
 	}
 	for _, p := range list {
 		fmt.Fprintf(&text, "\n## %s\n%s\n```yaml\n%s\n```\n", p.Name, p.Title, sourceLine(p))
