@@ -3,6 +3,7 @@ package deploy_test
 import (
 	"debug/elf"
 	"fmt"
+	goversion "go/version"
 	"os"
 	"os/exec"
 	"path"
@@ -78,6 +79,26 @@ func TestProgramIsStatic(t *testing.T) {
 		if part.Type == elf.PT_INTERP {
 			t.Error("it needs a loader")
 		}
+	}
+}
+
+// TestImageIsBuiltWithAGoThatTheModuleTakes: the golang image fetches no other.
+func TestImageIsBuiltWithAGoThatTheModuleTakes(t *testing.T) {
+	t.Parallel()
+	version := func(file, pattern string) string {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		match := regexp.MustCompile(pattern).FindSubmatch(text)
+		if match == nil {
+			t.Fatalf("%s has no %s", file, pattern)
+		}
+		return "go" + string(match[1])
+	}
+	image, module := version("../Dockerfile", `golang:([0-9.]+)-`), version("../../go.mod", `(?m)^go ([0-9.]+)$`)
+	if goversion.Compare(image, module) < 0 {
+		t.Errorf("the Dockerfile has %s and go.mod wants %s", image, module)
 	}
 }
 

@@ -116,6 +116,9 @@ func TestComposeFileIsWhole(t *testing.T) {
 		t.Errorf("%d services, want 6", len(project.Services))
 	}
 	for name, service := range project.Services {
+		if strings.HasPrefix(name, "nats-") && service.Image != "nats:"+server.VERSION+"-alpine" {
+			t.Errorf("%s is %s, and the trial of its configuration is of %s", name, service.Image, server.VERSION)
+		}
 		for _, volume := range service.Volumes {
 			made := strings.HasPrefix(volume.Source, filepath.Join(folder, "made"))
 			if _, err := os.Stat(volume.Source); volume.Type == types.VolumeTypeBind && !made && err != nil {
