@@ -360,6 +360,28 @@ func TestAppThatWasJustMadeMayBeDeniedForAWhile(t *testing.T) {
 	}
 }
 
+// TestAppThatWasJustMadeIsPublishedAnewAtOnce: that there is nothing to replace is no
+// denial of the app, however young it is.
+func TestAppThatWasJustMadeIsPublishedAnewAtOnce(t *testing.T) {
+	t.Parallel()
+	tl := newTimeline(t, Snapshot{})
+	plan := planOf("r", "app", rules.Copy, rules.Publish)
+	plan.Steps[1].Args.App, plan.Steps[1].Args.Space, plan.Steps[1].Late = "", "space", map[string]string{"app": "${steps.one.app_id}"}
+	run := tl.trigger(plan)
+	tl.done(tl.want(KindCall, run), VerdictDone, func(r *Report) { r.Result.AppID = "made" })
+	tl.done(tl.want(KindResolve, run), VerdictDone, func(r *Report) {
+		r.Step = rules.Step{Name: "two", Action: rules.Publish, Args: rules.Args{App: "made", Space: "space"}}
+	})
+	tl.done(tl.want(KindFind, run), VerdictDone, func(r *Report) { r.Sent, r.Mode = false, PublishTry })
+	tl.done(tl.want(KindCall, run), VerdictFail, because(events.ReasonNotFound))
+	call := tl.want(KindCall, run)
+	if call.Mode != PublishNew {
+		t.Errorf("it is published as %q, want %q", call.Mode, PublishNew)
+	}
+	tl.done(call, VerdictDone, func(r *Report) { r.Result.AppID = "published" })
+	tl.state(run, RunSucceeded)
+}
+
 func TestWhateverAScriptSaysFitsARecordAndHoldsNoSecret(t *testing.T) {
 	t.Parallel()
 	tl := newTimeline(t, Snapshot{})

@@ -154,11 +154,6 @@ func (s *Scheduler) called(t *task, report Report, now time.Time) {
 		s.moveStep(step, StepWaiting)
 		s.wait(t, i, verdict, now)
 	case VerdictFail:
-		if s.young(t.run(), i, verdict.Reason) {
-			s.moveStep(step, StepWaiting)
-			s.wait(t, i, verdict, now)
-			return
-		}
 		if verdict.Reason == events.ReasonNotFound && t.run().Plan.Steps[i].Action == rules.Delete && !s.lostSince(step).IsZero() {
 			s.succeed(t, i, Result{}, now) // by a call whose answer was lost
 			return
@@ -167,6 +162,11 @@ func (s *Scheduler) called(t *task, report Report, now time.Time) {
 			s.moveStep(step, StepWaiting)
 			step.Mode = PublishNew
 			delete(s.twins, place{report.Command.Step.Args.App, report.Command.Step.Args.Space})
+			return
+		}
+		if s.young(t.run(), i, verdict.Reason) {
+			s.moveStep(step, StepWaiting)
+			s.wait(t, i, verdict, now)
 			return
 		}
 		s.fail(t, i, verdict, now)
