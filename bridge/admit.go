@@ -98,7 +98,7 @@ func (s *Scheduler) open(cause Cause, plan *rules.Plan) *task {
 // none waits for ever.
 func (s *Scheduler) rank(t *task) {
 	rank := t.run().Opened.Add(time.Duration(t.run().Plan.Priority) * s.limits.Patience)
-	if !rank.Equal(t.rank) {
+	if rank := instantOf(rank); rank != t.rank {
 		s.withdraw(t)
 		t.rank = rank
 	}
@@ -123,7 +123,6 @@ func (s *Scheduler) replan(t *task, plan *rules.Plan) {
 		run.Steps[0].NotBefore, run.Steps[0].Waits = wait.NotBefore, wait.Waits
 	}
 	run.Plan, run.Bound = s.share(plan), false
-	t.apps = nil
 	s.rank(t)
 }
 

@@ -9,22 +9,27 @@ import (
 )
 
 // A Kind says what a command asks the worker to do.
-type Kind string
+type Kind uint8
 
 // The kinds of commands.
 const (
-	KindNone      Kind = ""
-	KindResolve   Kind = "resolve"   // evaluate arguments that needed earlier results
-	KindFind      Kind = "find"      // look for the published app that a publish replaces
-	KindCall      Kind = "call"      // carry out the step
-	KindPoll      Kind = "poll"      // ask how a reload stands
-	KindReconcile Kind = "reconcile" // find out what became of a lost call
-	KindCancel    Kind = "cancel"    // stop a reload
-	KindProbe     Kind = "probe"     // ask whether the tenant answers
-	KindLook      Kind = "look"      // ask how a reload stands that no run waits for
-	KindLog       Kind = "log"       // read the log of a reload that ended badly
-	KindName      Kind = "name"      // ask what an app is called
+	KindNone      Kind = iota
+	KindResolve        // evaluate arguments that needed earlier results
+	KindFind           // look for the published app that a publish replaces
+	KindCall           // carry out the step
+	KindPoll           // ask how a reload stands
+	KindReconcile      // find out what became of a lost call
+	KindCancel         // stop a reload
+	KindProbe          // ask whether the tenant answers
+	KindLook           // ask how a reload stands that no run waits for
+	KindLog            // read the log of a reload that ended badly
+	KindName           // ask what an app is called
 )
+
+// String returns the kind as logs and traces name it.
+func (k Kind) String() string {
+	return [...]string{"none", "resolve", "find", "call", "poll", "reconcile", "cancel", "probe", "look", "log", "name"}[k]
+}
 
 // A Command is one thing to do now. The scheduler has made every change that has
 // to be written before it is done.

@@ -103,7 +103,6 @@ func (s *Scheduler) resolved(t *task, report Report, now time.Time) {
 		}
 		t.run().ownPlan().Steps = made
 		t.run().Bound = t.run().Plan.Join != nil
-		t.apps = nil
 		s.wonder(t.run(), now)
 		s.touch(t)
 	case VerdictFail:
@@ -120,7 +119,6 @@ func (s *Scheduler) found(t *task, report Report, now time.Time) {
 		t.run().Steps[i].Mode, t.pursuit().sought = report.Mode, now
 		if report.Mode == PublishReplace {
 			t.run().ownPlan().Steps[i].Args.Target = report.Result.AppID
-			t.apps = nil
 		}
 		s.touch(t)
 	case VerdictFail:

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"reflect"
 	"time"
+	"unique"
 
 	"github.com/qlikgateway/gateway/bridge/rules"
 )
@@ -17,10 +18,11 @@ const manyRuns = 1000
 type folded struct {
 	id                         string
 	plan                       *rules.Plan
-	event, source, trace       string
-	opened                     time.Time
+	event, trace               string
+	source                     unique.Handle[string] // many runs share it; the zero one = none
+	opened                     instant
 	sequence, revision, cursor uint64
-	hops                       int
+	hops                       int32
 	ready                      bool // or else it is gathering
 	of                         *spread
 }
@@ -34,13 +36,13 @@ func (r *Run) fold() *folded {
 		return nil
 	}
 	f := &folded{
-		id: r.ID, plan: r.Plan, event: c.Head[0], trace: r.Trace, opened: r.Opened,
-		sequence: c.Last, revision: r.Revision, cursor: r.Cursor, hops: r.Hops, ready: ready,
+		id: r.ID, plan: r.Plan, event: c.Head[0], trace: r.Trace, opened: instantOf(r.Opened),
+		sequence: c.Last, revision: r.Revision, cursor: r.Cursor, hops: int32(r.Hops), ready: ready, //nolint:gosec // no longer than the longest chain
 	}
 	if len(c.Sources) == 1 {
-		f.source = c.Sources[0]
+		f.source = unique.Make(c.Sources[0])
 	}
-	if f.source == "" && c.Sources != nil || !bytes.Equal(c.Delta, f.delta()) {
+	if len(c.Sources) == 0 && c.Sources != nil || !bytes.Equal(c.Delta, f.delta()) {
 		return nil
 	}
 	for _, step := range r.Steps {
@@ -70,13 +72,13 @@ func (f *folded) unfold(into *Run) *Run {
 	*into = Run{
 		Schema: recordSchema, ID: f.id, Tenant: f.plan.Tenant, Rule: f.plan.Rule, Revision: f.revision, State: RunGathering, Plan: f.plan,
 		Causes: Causes{Count: 1, Last: f.sequence, Delta: f.delta(), Head: []string{f.event}},
-		Opened: f.opened, Newest: f.opened, Trace: f.trace, Cursor: f.cursor, Hops: f.hops,
+		Opened: f.opened.time(), Newest: f.opened.time(), Trace: f.trace, Cursor: f.cursor, Hops: int(f.hops),
 	}
 	if f.ready {
 		into.State = RunReady
 	}
-	if f.source != "" {
-		into.Causes.Sources = []string{f.source}
+	if f.source != (unique.Handle[string]{}) {
+		into.Causes.Sources = []string{f.source.Value()}
 	}
 	if cap(steps) < len(f.plan.Steps) {
 		steps = make([]StepRecord, 0, len(f.plan.Steps))
@@ -133,9 +135,6 @@ func (s *spread) fold(runs int) {
 			}
 			if t.folded = t.full.fold(); t.folded != nil {
 				t.folded.of, t.full = s, nil
-				if t.reserved == nil {
-					t.apps = nil
-				}
 			}
 		}
 	}

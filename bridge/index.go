@@ -167,7 +167,10 @@ func (x *Index) remove(at int) {
 	x.runs = slices.Delete(x.runs, at, at+1)
 }
 
-func (x *Index) count(s *indexed, by int) { x.counts[tenantState{s.tenant, s.state}] += by }
+func (x *Index) count(s *indexed, by int) {
+	of := s.label.Value()
+	x.counts[tenantState{of.tenant, of.state}] += by
+}
 
 // chart takes in the calls and the duration that a change of a run brought.
 func (x *Index) chart(before, now *indexed, run *Run) {

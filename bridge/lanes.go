@@ -9,21 +9,13 @@ type lane struct {
 	wanted  []*task // runs of several apps that wait until all of theirs are free
 }
 
-// lanesOf returns the apps that a run is known to touch.
-func (t *task) lanesOf() []string {
-	if t.apps == nil {
-		t.apps = t.run().Plan.Apps()
-	}
-	return t.apps
-}
-
 // takeLanes takes the lanes of all apps the run is known to touch, or none: then
 // the run waits in the lane that was busy.
 func (s *Scheduler) takeLanes(t *task) bool {
 	if t.run().Lanes != nil {
 		return true
 	}
-	apps := t.lanesOf()
+	apps := t.run().Plan.Apps()
 	for _, app := range apps {
 		if l := s.lanes[app]; l != nil && (l.holder != nil || s.barred(l, t)) {
 			l.waiting.enter(t)
@@ -39,10 +31,10 @@ func (s *Scheduler) takeLanes(t *task) bool {
 // reserve keeps the lanes of a run of several apps from runs that come much later,
 // until it takes them or is withdrawn.
 func (s *Scheduler) reserve(t *task, apps []string) {
-	if len(apps) < 2 || t.reserved != nil {
+	if len(apps) < 2 || s.reserved[t] != nil {
 		return
 	}
-	t.reserved = apps
+	s.reserved[t] = apps
 	for _, app := range apps {
 		if s.lanes[app] == nil {
 			s.lanes[app] = &lane{}
@@ -53,23 +45,23 @@ func (s *Scheduler) reserve(t *task, apps []string) {
 
 // release gives up what reserve kept.
 func (s *Scheduler) release(t *task) {
-	for _, app := range t.reserved {
+	for _, app := range s.reserved[t] {
 		l := s.lanes[app]
 		l.wanted = slices.DeleteFunc(l.wanted, func(other *task) bool { return other == t })
 	}
-	t.reserved = nil
+	delete(s.reserved, t)
 }
 
 // barred says whether a free lane is kept for a run of several apps that is before
 // another by more than one step of the order, Limits.Patience.
 func (s *Scheduler) barred(l *lane, t *task) bool {
 	return slices.ContainsFunc(l.wanted, func(other *task) bool {
-		return other != t && other.rank.Add(s.limits.Patience).Before(t.rank)
+		return other != t && other.rank+instant(s.limits.Patience) < t.rank
 	})
 }
 
 func (s *Scheduler) holdLanes(t *task, apps []string) {
-	reserved := t.reserved
+	reserved := s.reserved[t]
 	s.release(t)
 	defer s.offer(reserved)
 	t.run().Lanes = apps
@@ -100,10 +92,10 @@ func (s *Scheduler) withdraw(t *task) {
 		return
 	}
 	t.leave()
-	reserved := t.reserved
+	reserved := s.reserved[t]
 	s.release(t)
 	if t.run().Lanes == nil {
-		s.offer(append(slices.Clone(reserved), t.lanesOf()...))
+		s.offer(append(slices.Clone(reserved), t.run().Plan.Apps()...))
 	}
 }
 

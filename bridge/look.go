@@ -48,7 +48,8 @@ func (q RunQuery) chooses() func(*indexed) bool {
 	}
 	state, tenant, reason, rule, app := is(string(q.State)), is(q.Tenant), is(string(q.Reason)), is(q.Rule), is(q.App)
 	return func(x *indexed) bool {
-		return state(x.state) && tenant(x.tenant) && reason(x.reason) && rule(x.rule) && app(x.app)
+		of := x.label.Value()
+		return state(of.state) && tenant(of.tenant) && reason(of.reason) && rule(of.rule) && app(x.app)
 	}
 }
 
@@ -108,13 +109,14 @@ func (x *Index) Flow(tenant string, since time.Time) Flow {
 	// Ids sort by the first cause, so by the time of opening.
 	for i := len(x.runs) - 1; i >= 0 && x.runs[i].opened >= from; i-- {
 		s := x.runs[i]
-		if tenant != "" && s.tenant != of {
+		label := s.label.Value()
+		if tenant != "" && label.tenant != of {
 			continue
 		}
 		flow.Triggers += int(s.causes)
 		flow.Runs++
 		flow.Steps += int(s.done)
-		flow.States[RunState(s.state.Value())]++
+		flow.States[RunState(label.state.Value())]++
 	}
 	return flow
 }

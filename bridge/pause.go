@@ -197,7 +197,7 @@ func (s *Scheduler) pauseOf(t *task) (Pause, bool) {
 		return Pause{}, false
 	}
 	keys := []paused{{PauseTenant, ""}, {PauseRule, run.Rule}}
-	for _, app := range t.lanesOf() {
+	for _, app := range t.run().Plan.Apps() {
 		keys = append(keys, paused{PauseApp, app})
 	}
 	for _, key := range keys {

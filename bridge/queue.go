@@ -10,21 +10,17 @@ type task struct {
 	full   *Run    // nil while it is folded; see run
 	folded *folded // nil while it is not
 
-	want    Kind      // what the run asks for when its time has come
-	rank    time.Time // its place among the runs that could go on
-	out     bool      // a command of it is under way
-	touched bool      // changed since it was last saved
-	apps    []string  // that it is known to touch; nil = to be worked out
+	want    Kind    // what the run asks for when its time has come
+	out     bool    // a command of it is under way
+	touched bool    // changed since it was last saved
+	wakeI   int32   // its place in the wake heap, -1 when not in it
+	queueI  int32   // its place in the queue it waits in
+	rank    instant // its place among the runs that could go on
 
-	chase *pursuit // nil until it called; see pursuit
-	end   *end     // of its reload, once it ended badly
-
-	reserved []string // apps of several that are kept for it
-
-	wake   time.Time // when to look at it again
-	wakeI  int       // its place in the wake heap, -1 when not in it
-	queue  *queue    // the queue it waits in, nil when in none
-	queueI int
+	chase *pursuit  // nil until it called; see pursuit
+	end   *end      // of its reload, once it ended badly
+	queue *queue    // the queue it waits in, nil when in none
+	wake  time.Time // when to look at it again
 }
 
 // A pursuit is what a task knows of the call that it made and of its reload.
@@ -57,11 +53,11 @@ func (w wakes) Len() int           { return len(w) }
 func (w wakes) Less(i, j int) bool { return w[i].wake.Before(w[j].wake) }
 func (w wakes) Swap(i, j int) {
 	w[i], w[j] = w[j], w[i]
-	w[i].wakeI, w[j].wakeI = i, j
+	w[i].wakeI, w[j].wakeI = int32(i), int32(j)
 }
 func (w *wakes) Push(x any) {
 	t := x.(*task)
-	t.wakeI = len(*w)
+	t.wakeI = int32(len(*w))
 	*w = append(*w, t)
 }
 func (w *wakes) Pop() any {
@@ -80,12 +76,12 @@ func (w *wakes) set(t *task, at time.Time) {
 		heap.Push(w, t)
 		return
 	}
-	heap.Fix(w, t.wakeI)
+	heap.Fix(w, int(t.wakeI))
 }
 
 func (w *wakes) remove(t *task) {
 	if t.wakeI >= 0 {
-		heap.Remove(w, t.wakeI)
+		heap.Remove(w, int(t.wakeI))
 	}
 }
 
@@ -94,18 +90,18 @@ type queue []*task
 
 func (q queue) Len() int { return len(q) }
 func (q queue) Less(i, j int) bool {
-	if a, b := q[i].rank, q[j].rank; !a.Equal(b) {
-		return a.Before(b)
+	if a, b := q[i].rank, q[j].rank; a != b {
+		return a < b
 	}
 	return q[i].id() < q[j].id()
 }
 func (q queue) Swap(i, j int) {
 	q[i], q[j] = q[j], q[i]
-	q[i].queueI, q[j].queueI = i, j
+	q[i].queueI, q[j].queueI = int32(i), int32(j)
 }
 func (q *queue) Push(x any) {
 	t := x.(*task)
-	t.queueI = len(*q)
+	t.queueI = int32(len(*q))
 	*q = append(*q, t)
 }
 func (q *queue) Pop() any {
@@ -126,7 +122,7 @@ func (q *queue) enter(t *task) {
 // leave takes a task out of the queue it waits in.
 func (t *task) leave() {
 	if t.queue != nil {
-		heap.Remove(t.queue, t.queueI)
+		heap.Remove(t.queue, int(t.queueI))
 		t.queue = nil
 	}
 }

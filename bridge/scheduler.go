@@ -22,6 +22,7 @@ type Scheduler struct {
 	joinable map[gathering]*task       // by rule and gather key
 	plans    map[gathering]*rules.Plan // that runs share
 	lanes    map[string]*lane          // by app
+	reserved map[*task][]string        // apps of several that are kept for a run
 	quota    map[qlik.Class]*window
 	queues   map[qlik.Class]*queue
 	resolves queue
@@ -102,7 +103,7 @@ func NewScheduler(names Names, limits Limits, senses Senses, now time.Time, held
 	s := &Scheduler{
 		limits: limits, jitter: senses.Jitter, clock: senses.Clock, names: names,
 		cursor: held.Cursor, outbox: held.Outbox, unsaved: len(held.Outbox) > 0, restored: held.Restored,
-		tasks: map[string]*task{}, joinable: map[gathering]*task{}, plans: map[gathering]*rules.Plan{}, lanes: map[string]*lane{},
+		tasks: map[string]*task{}, joinable: map[gathering]*task{}, plans: map[gathering]*rules.Plan{}, lanes: map[string]*lane{}, reserved: map[*task][]string{},
 		quota: map[qlik.Class]*window{}, queues: map[qlik.Class]*queue{},
 		admitted: map[string]uint64{}, reloads: map[string]*task{},
 		ours: newMemory(mostRemembered), pushed: newMemory(mostRemembered),

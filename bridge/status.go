@@ -217,7 +217,7 @@ func (s *Scheduler) holderBefore(t *task) *task {
 	if t.run().Lanes != nil {
 		return nil
 	}
-	for _, app := range t.lanesOf() {
+	for _, app := range t.run().Plan.Apps() {
 		if l := s.lanes[app]; l != nil && l.holder != nil && t.queue == &l.waiting {
 			return l.holder
 		}

@@ -34,15 +34,19 @@ type Summary struct {
 // An indexed run is what an Index keeps of a run: its Summary in as little memory as
 // that takes. It never changes: a run that went on has a new one.
 type indexed struct {
-	id                                       string
-	tenant, rule, state, reason, app, action unique.Handle[string] // words that many runs share
-	opened, ended, began                     instant
-	called                                   instant // the newest reload call that was counted
-	first, last                              uint64  // journal sequences of its oldest cause and of its newest
-	causes                                   int32
-	steps, done                              int32
-	kept                                     bool // among the ended runs
+	id                   string
+	app                  unique.Handle[string]
+	label                unique.Handle[label]
+	opened, ended, began instant
+	called               instant // the newest reload call that was counted
+	first, last          uint64  // journal sequences of its oldest cause and of its newest
+	causes               int32
+	steps, done          int32
+	kept                 bool // among the ended runs
 }
+
+// A label is the words that many runs share.
+type label struct{ tenant, rule, state, reason, action unique.Handle[string] }
 
 // An instant is a time in nanoseconds since 1970; 0 = none.
 type instant int64
@@ -63,18 +67,30 @@ func (i instant) time() time.Time {
 
 // summary returns what lists show of the run.
 func (x *indexed) summary() Summary {
+	of := x.label.Value()
 	return Summary{
-		ID: x.id, Tenant: x.tenant.Value(), Rule: x.rule.Value(), State: RunState(x.state.Value()), Reason: events.Reason(x.reason.Value()),
-		Opened: x.opened.time(), Ended: x.ended.time(), Causes: int(x.causes), App: x.app.Value(), Action: rules.Action(x.action.Value()),
+		ID: x.id, Tenant: of.tenant.Value(), Rule: of.rule.Value(), State: RunState(of.state.Value()), Reason: events.Reason(of.reason.Value()),
+		Opened: x.opened.time(), Ended: x.ended.time(), Causes: int(x.causes), App: x.app.Value(), Action: rules.Action(of.action.Value()),
 		Steps: int(x.steps), Done: int(x.done), Began: x.began.time(), kept: x.kept,
 	}
 }
 
 // index makes what an Index keeps of a record.
 func index(run *Run, ended bool) *indexed {
+	app, action := "", ""
+	at := run.current()
+	if at < 0 {
+		at = len(run.Steps) - 1
+	}
+	planned := 0 <= at && at < len(run.Plan.Steps)
+	if planned {
+		app, action = run.Plan.Steps[at].Args.App, string(run.Plan.Steps[at].Action)
+	}
 	x := &indexed{
-		id: run.ID, tenant: unique.Make(run.Tenant), rule: unique.Make(run.Rule), state: unique.Make(string(run.State)),
-		reason: unique.Make(string(run.Reason)), app: unique.Make(""), action: unique.Make(""),
+		id: run.ID, app: unique.Make(app), label: unique.Make(label{
+			tenant: unique.Make(run.Tenant), rule: unique.Make(run.Rule), state: unique.Make(string(run.State)),
+			reason: unique.Make(string(run.Reason)), action: unique.Make(action),
+		}),
 		opened: instantOf(run.Opened), ended: instantOf(run.Ended),
 		causes: int32(min(run.Causes.Count, math.MaxInt32)), kept: ended, last: run.Causes.Last, //nolint:gosec // bounded
 	}
@@ -88,15 +104,7 @@ func index(run *Run, ended bool) *indexed {
 			x.done++
 		}
 	}
-	at := run.current()
-	if at < 0 {
-		at = len(run.Steps) - 1
-	}
-	if at < 0 || at >= len(run.Plan.Steps) {
-		return x
-	}
-	x.app, x.action = unique.Make(run.Plan.Steps[at].Args.App), unique.Make(string(run.Plan.Steps[at].Action))
-	if run.Steps[at].State == StepSubmitted && len(run.Steps[at].Attempts) > 0 {
+	if planned && run.Steps[at].State == StepSubmitted && len(run.Steps[at].Attempts) > 0 {
 		x.began = instantOf(run.Steps[at].attempt().CalledAt)
 	}
 	return x

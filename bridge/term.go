@@ -247,7 +247,7 @@ func (t *term) logReport(report Report, now time.Time) {
 	if command.Kind == KindPoll || command.Kind == KindResolve || command.Kind == KindLook || command.Kind == KindName {
 		level = zerolog.DebugLevel
 	}
-	line := t.log.WithLevel(level).Str("hop", string(command.Kind)).Str("run_id", command.Run).
+	line := t.log.WithLevel(level).Str("hop", command.Kind.String()).Str("run_id", command.Run).
 		Str("step", command.Step.Name).Str("action", string(command.Step.Action)).Str("app_id", command.Step.Args.App).
 		Str("verdict", string(verdict.Kind)).Dur("took", now.Sub(report.Began))
 	if report.Reload != nil && report.Reload.ID != "" {

@@ -51,7 +51,7 @@ func calledAs(command Command) string {
 	if command.Kind == KindCall {
 		return string(command.Step.Action)
 	}
-	return string(command.Kind)
+	return command.Kind.String()
 }
 
 // tracedOutcomes tells of outcomes that are stored.

@@ -47,7 +47,7 @@ func (s *Scheduler) outdated(t *task, now time.Time) bool {
 	case !some, t.pursuit().sought.After(listed):
 		return false // it was never there, or is there no more
 	case now.Before(listed):
-		step.Mode, t.apps = PublishReplace, nil
+		step.Mode = PublishReplace
 		t.run().ownPlan().Steps[i].Args.Target = known.app
 		s.touch(t)
 		return false

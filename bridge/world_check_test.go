@@ -46,7 +46,7 @@ func (w *world) invariants() {
 func (w *world) offered(app string) bool {
 	for _, queue := range w.live.s.queues {
 		for _, task := range *queue {
-			if task.run().Lanes == nil && slices.Contains(task.lanesOf(), app) {
+			if task.run().Lanes == nil && slices.Contains(task.run().Plan.Apps(), app) {
 				return true
 			}
 		}
