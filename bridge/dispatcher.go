@@ -187,11 +187,11 @@ func (d *Dispatcher) takeOver(ctx context.Context, lease *Lease) (*term, error) 
 	if err != nil {
 		return nil, err
 	}
-	created, err := d.cfg.Journal.Created(ctx)
+	created, err := insist(ctx, silence, func(ctx context.Context, _ func()) (time.Time, error) { return d.cfg.Journal.Created(ctx) })
 	if err != nil {
 		return nil, err
 	}
-	last, err := d.cfg.Journal.Last(ctx, d.cfg.Tenant)
+	last, err := insist(ctx, silence, func(ctx context.Context, _ func()) (uint64, error) { return d.cfg.Journal.Last(ctx, d.cfg.Tenant) })
 	if err != nil {
 		return nil, err
 	}

@@ -47,7 +47,8 @@ type Ledger struct {
 	js      jetstream.JetStream
 	kv      jetstream.KeyValue
 	bucket  string
-	writing sync.RWMutex // held for reading while this process writes; see Still
+	silence time.Duration // how long a take-over waits for a word of the broker; see insist
+	writing sync.RWMutex  // held for reading while this process writes; see Still
 }
 
 // OpenLedger returns the ledger in a key-value bucket that exists.
@@ -56,7 +57,7 @@ func OpenLedger(ctx context.Context, js jetstream.JetStream, bucket string) (*Le
 	if err != nil {
 		return nil, fmt.Errorf("open ledger %s: %w", bucket, err)
 	}
-	return &Ledger{js: js, kv: kv, bucket: bucket}, nil
+	return &Ledger{js: js, kv: kv, bucket: bucket, silence: silence}, nil
 }
 
 // Revision records a configuration and returns its number. The same document has
@@ -95,7 +96,9 @@ type Tenure struct {
 // TakeOver begins a new tenure over a tenant and ends every earlier one: from its
 // return no other dispatcher's write can succeed.
 func (l *Ledger) TakeOver(ctx context.Context, tenant, holder string) (*Tenure, error) {
-	epoch, err := l.kv.Put(ctx, "epoch."+tenant, []byte(holder))
+	epoch, err := insist(ctx, l.silence, func(ctx context.Context, _ func()) (uint64, error) {
+		return l.kv.Put(ctx, "epoch."+tenant, []byte(holder)) // one that arrives late ends this tenure too
+	})
 	if err != nil {
 		return nil, fmt.Errorf("take over tenant %s: %w", tenant, err)
 	}
@@ -105,13 +108,34 @@ func (l *Ledger) TakeOver(ctx context.Context, tenant, holder string) (*Tenure, 
 // Load reads what the ledger holds of the tenure's tenant: its active runs, those
 // that ended after a time, its outbox and its journal position.
 func (t *Tenure) Load(ctx context.Context, endedSince time.Time) (Snapshot, error) {
-	var held Snapshot
+	held, err := insist(ctx, t.ledger.silence, func(ctx context.Context, heard func()) (Snapshot, error) {
+		held, since, err := t.load(ctx, heard, endedSince)
+		endedSince = since
+		return held, err
+	})
+	if err != nil {
+		return held, err
+	}
+	held.Recent, err = insist(ctx, t.ledger.silence, func(ctx context.Context, heard func()) ([]*Run, error) {
+		return t.recent(ctx, heard, endedSince)
+	})
+	for _, run := range held.Recent {
+		held.Cursor = max(held.Cursor, run.Cursor)
+	}
+	t.saved = held.Cursor
+	return held, err
+}
+
+// load reads all but the runs that ended, and returns after which time these count: not
+// after the tenure began, nor after the backup that the ledger comes from.
+func (t *Tenure) load(ctx context.Context, heard func(), endedSince time.Time) (held Snapshot, since time.Time, err error) {
+	since = endedSince
 	watch, err := t.ledger.kv.WatchFiltered(ctx, []string{
 		"active." + t.tenant + ".>", "cursor." + t.tenant, "epoch." + t.tenant, "state." + t.tenant + ".>", "app." + t.tenant + ".>", "calls." + t.tenant,
 		restoredKey,
 	})
 	if err != nil {
-		return held, fmt.Errorf("load tenant %s: %w", t.tenant, err)
+		return held, since, fmt.Errorf("load tenant %s: %w", t.tenant, err)
 	}
 	defer func() { _ = watch.Stop() }()
 	var epoch uint64
@@ -119,34 +143,30 @@ func (t *Tenure) Load(ctx context.Context, endedSince time.Time) (Snapshot, erro
 	for epoch < t.epoch {
 		select {
 		case <-ctx.Done():
-			return held, fmt.Errorf("load tenant %s: %w", t.tenant, ctx.Err())
+			return held, since, fmt.Errorf("load tenant %s: %w", t.tenant, ctx.Err())
 		case entry, open := <-watch.Updates():
 			if !open {
-				return held, fmt.Errorf("load tenant %s: the connection was closed", t.tenant)
+				return held, since, fmt.Errorf("load tenant %s: the connection was closed", t.tenant)
 			}
+			heard()
 			if entry == nil {
 				continue // the past is read; go on until our own epoch was seen
 			}
 			if strings.HasPrefix(entry.Key(), "epoch.") {
-				epoch, endedSince = entry.Revision(), earlier(entry.Created(), endedSince)
+				epoch, since = entry.Revision(), earlier(entry.Created(), since)
 			} else if err := held.follow(entry, active); err != nil {
-				return held, err
+				return held, since, err
 			}
 		}
 	}
 	held.Active = slices.SortedFunc(maps.Values(active), func(a, b *Run) int { return strings.Compare(a.ID, b.ID) })
 	if epoch > t.epoch {
-		return held, ErrDisplaced
+		return held, since, ErrDisplaced
 	}
-	if since := held.Restored.Taken.Add(-keptInMind); held.doubtful() && since.Before(endedSince) {
-		endedSince = since
+	if held.doubtful() {
+		since = earlier(held.Restored.Taken.Add(-keptInMind), since)
 	}
-	held.Recent, err = t.recent(ctx, endedSince)
-	for _, run := range held.Recent {
-		held.Cursor = max(held.Cursor, run.Cursor)
-	}
-	t.saved = held.Cursor
-	return held, err
+	return held, since, nil
 }
 
 // What a tenant's state in the ledger is of: the last token of its key.

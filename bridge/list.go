@@ -17,7 +17,7 @@ import (
 // recent reads the tenant's runs that ended after a time, which is before the tenure
 // began: their calls still count in the quota windows. In a cluster it reads a copy of
 // the ledger, which may be behind: it goes on until it has come to the tenure's epoch.
-func (t *Tenure) recent(ctx context.Context, since time.Time) ([]*Run, error) {
+func (t *Tenure) recent(ctx context.Context, heard func(), since time.Time) ([]*Run, error) {
 	prefix := "$KV." + t.ledger.bucket + "."
 	consumer, err := t.ledger.js.OrderedConsumer(ctx, "KV_"+t.ledger.bucket, jetstream.OrderedConsumerConfig{
 		FilterSubjects: []string{prefix + "ended." + t.tenant + ".>", prefix + "epoch." + t.tenant},
@@ -35,6 +35,7 @@ func (t *Tenure) recent(ctx context.Context, since time.Time) ([]*Run, error) {
 		}
 		last := false
 		for msg := range batch.Messages() {
+			heard()
 			if msg.Subject() == prefix+"epoch."+t.tenant {
 				meta, err := msg.Metadata()
 				last = err == nil && meta.Sequence.Stream >= t.epoch

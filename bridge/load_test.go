@@ -2,9 +2,13 @@ package bridge
 
 import (
 	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/rs/zerolog"
 
 	"github.com/qlikgateway/gateway/events/broker"
@@ -19,7 +23,7 @@ func TestTakeOverFromACopyThatIsBehindSeesTheLastWritesOnce(t *testing.T) {
 	for name, read := range map[string]func(*Tenure) (Snapshot, error){
 		"all of it": func(behind *Tenure) (Snapshot, error) { return behind.Load(t.Context(), time.Now()) },
 		"what ended": func(behind *Tenure) (held Snapshot, err error) {
-			held.Recent, err = behind.recent(t.Context(), time.Now().Add(-time.Hour))
+			held.Recent, err = behind.recent(t.Context(), func() {}, time.Now().Add(-time.Hour))
 			return held, err
 		},
 	} {
@@ -88,4 +92,76 @@ func readBehind(t *testing.T, read func(*Tenure) (Snapshot, error)) Snapshot {
 	got := <-done
 	must(got.err)
 	return got.held
+}
+
+// A deafLedger is a bucket of which each request gets no answer when it is made for the
+// first time, as of a server of the cluster that has just gone.
+type deafLedger struct {
+	jetstream.KeyValue
+	put, watch sync.Once
+	deaf       atomic.Int32 // requests that got no answer
+}
+
+func (d *deafLedger) Put(ctx context.Context, key string, value []byte) (revision uint64, err error) {
+	d.put.Do(func() {
+		d.deaf.Add(1)
+		<-ctx.Done()
+		err = ctx.Err()
+	})
+	if err != nil {
+		return 0, err
+	}
+	return d.KeyValue.Put(ctx, key, value)
+}
+
+func (d *deafLedger) WatchFiltered(ctx context.Context, keys []string, opts ...jetstream.WatchOpt) (jetstream.KeyWatcher, error) {
+	d.watch.Do(func() {
+		d.deaf.Add(1)
+		keys = []string{"nobody.writes.this"}
+	})
+	return d.KeyValue.WatchFiltered(ctx, keys, opts...)
+}
+
+func TestTakeOverAsksAnewWhereNoAnswerComes(t *testing.T) {
+	t.Parallel()
+	b, err := broker.Open(t.Context(), broker.Config{DataDir: t.TempDir()}, zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = b.Close(context.Background()) }()
+	ledger, err := OpenLedger(t.Context(), b.JetStream(), b.Names().Ledger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := ledger.TakeOver(t.Context(), "acme", "another replica")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := before.Save(t.Context(), Change{Active: []*Run{{ID: "run-1", Tenant: "acme", State: RunReady, Cursor: 7}}}); err != nil {
+		t.Fatal(err)
+	}
+	deaf := &deafLedger{KeyValue: ledger.kv}
+	ledger.kv, ledger.silence = deaf, 200*time.Millisecond
+	ctx, cancel := context.WithTimeout(t.Context(), takeOverLimit)
+	defer cancel()
+	tenure, err := ledger.TakeOver(ctx, "acme", "a replica")
+	if err != nil {
+		t.Fatal(err)
+	}
+	held, err := tenure.Load(ctx, time.Now())
+	if err != nil || len(held.Active) != 1 || held.Cursor != 7 {
+		t.Errorf("loaded %d runs to %d: %v", len(held.Active), held.Cursor, err)
+	}
+	if deaf.deaf.Load() != 2 {
+		t.Errorf("%d requests got no answer, want 2", deaf.deaf.Load())
+	}
+	ending, end := context.WithTimeout(ctx, ledger.silence/2)
+	defer end()
+	_, err = insist(ending, ledger.silence, func(ctx context.Context, _ func()) (int, error) {
+		<-ctx.Done()
+		return 0, ctx.Err()
+	})
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a take-over whose time is up ends with %v", err)
+	}
 }

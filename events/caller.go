@@ -86,7 +86,7 @@ func (c *Caller) serve(ctx context.Context) error {
 	if err != nil {
 		return classify("make consumer of "+c.cfg.Stream, err)
 	}
-	messages, err := consumer.Messages(jetstream.PullMaxMessages(callbacksAtOnce))
+	messages, err := consumer.Messages(jetstream.PullMaxMessages(callbacksAtOnce), jetstream.PullHeartbeat(readerHeartbeat))
 	if err != nil {
 		return classify("read "+c.cfg.Stream, err)
 	}

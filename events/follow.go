@@ -58,7 +58,7 @@ func followOn(ctx context.Context, js jetstream.JetStream, stream string, chosen
 	if err != nil {
 		return fmt.Errorf("make consumer: %w", err)
 	}
-	messages, err := consumer.Messages(jetstream.PullMaxMessages(readAhead))
+	messages, err := consumer.Messages(jetstream.PullMaxMessages(readAhead), jetstream.PullHeartbeat(readerHeartbeat))
 	if err != nil {
 		return fmt.Errorf("consume: %w", err)
 	}

@@ -11,8 +11,10 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// publishWithin bounds a Publish whose context has no nearer deadline.
-const publishWithin = 10 * time.Second
+// publishWithin is how long the broker may take for one message of many before all that
+// are not acknowledged count as not stored: when a cluster loses the server that leads
+// the stream, the answers of what was under way never come.
+const publishWithin = 4 * time.Second
 
 // PublisherConfig says where outcomes go and who tells them.
 type PublisherConfig struct {
@@ -40,11 +42,13 @@ func NewPublisher(js jetstream.JetStream, cfg PublisherConfig) *Publisher {
 
 // Publish tells outcomes in their order and returns when the broker has stored
 // all of them. After an error some may have been stored; telling all of them
-// again is right, since what was told under its id before is not told twice.
-// Errors wrap ErrFull, ErrUnavailable or ErrTooLarge.
+// again is right, since what was told under its id before is not told twice. It gives
+// up once no acknowledgement has come for publishWithin, or when ctx ends. Errors wrap ErrFull, ErrUnavailable or ErrTooLarge.
 func (p *Publisher) Publish(ctx context.Context, outcomes ...Outcome) error {
-	ctx, cancel := context.WithTimeout(ctx, publishWithin)
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	silent := time.AfterFunc(publishWithin, func() { cancel(context.DeadlineExceeded) })
+	defer silent.Stop()
 	acks := make([]jetstream.PubAckFuture, 0, len(outcomes))
 	for _, outcome := range outcomes {
 		msg, err := p.message(outcome)
@@ -62,6 +66,7 @@ func (p *Publisher) Publish(ctx context.Context, outcomes ...Outcome) error {
 	for i, ack := range acks {
 		select {
 		case <-ack.Ok():
+			silent.Reset(publishWithin)
 		case err := <-ack.Err():
 			if hasCode(err, codeInProcess) {
 				_, err = p.writer.publish(ctx, ack.Msg())
@@ -70,7 +75,7 @@ func (p *Publisher) Publish(ctx context.Context, outcomes ...Outcome) error {
 				errs = append(errs, classify("publish outcome "+outcomes[i].ID, err))
 			}
 		case <-ctx.Done():
-			return errors.Join(append(errs, classify("publish outcome "+outcomes[i].ID, ctx.Err()))...)
+			return errors.Join(append(errs, classify("publish outcome "+outcomes[i].ID, context.Cause(ctx)))...)
 		}
 	}
 	return errors.Join(errs...)

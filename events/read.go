@@ -15,6 +15,10 @@ const (
 	shortestWait = 50 * time.Millisecond
 	longestWait  = 2 * time.Second
 
+	// readerHeartbeat is how often the broker says that a reader is still there. One that
+	// hears nothing for twice as long takes the server of its consumer for gone.
+	readerHeartbeat = 5 * time.Second
+
 	// readerForgotten is when the broker forgets a reader that went away.
 	readerForgotten = time.Minute
 )
