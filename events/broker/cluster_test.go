@@ -1,10 +1,14 @@
 package broker_test
 
 import (
+	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/url"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -18,12 +22,17 @@ func cluster(t *testing.T) string {
 	t.Helper()
 	var ports []int
 	var routes []*url.URL
-	for range 3 {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
+	for len(ports) < 3 {
+		// Not a port that the system gives to who asks for any: nobody gets it before it is used.
+		port := 10_000 + rand.IntN(20_000)
+		listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		if errors.Is(err, syscall.EADDRINUSE) {
+			continue
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
-		ports = append(ports, listener.Addr().(*net.TCPAddr).Port)
+		ports = append(ports, port)
 		routes = append(routes, &url.URL{Scheme: "nats", Host: listener.Addr().String()})
 		listener.Close()
 	}
