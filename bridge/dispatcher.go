@@ -21,6 +21,7 @@ type Config struct {
 	Client    *qlik.Client
 	Breaker   qlik.BreakerConfig // its Probe is set by the dispatcher
 	Journal   *events.Journal
+	Skip      func(ctx context.Context, sequence uint64) error // has the journal go on behind a sequence
 	Publisher *events.Publisher
 	Dead      *events.DeadLetters
 	Ledger    *Ledger
@@ -187,7 +188,7 @@ func (d *Dispatcher) takeOver(ctx context.Context, lease *Lease) (*term, error) 
 	if err != nil {
 		return nil, err
 	}
-	created, err := insist(ctx, silence, func(ctx context.Context, _ func()) (time.Time, error) { return d.cfg.Journal.Created(ctx) })
+	created, err := d.extent(ctx, held.Cursor)
 	if err != nil {
 		return nil, err
 	}
@@ -207,6 +208,25 @@ func (d *Dispatcher) takeOver(ctx context.Context, lease *Lease) (*term, error) 
 	t.log.Info().Str("hop", "takeover").Uint64("epoch", tenure.epoch).Int("runs", len(held.Active)).
 		Uint64("cursor", held.Cursor).Uint64("journal", last).Msg("took the tenant over")
 	return t, nil
+}
+
+// extent returns when the journal was made. One that ends before the tenant's cursor has
+// lost its end since: what comes next would get sequences that count as read. It is made
+// to go on behind them.
+func (d *Dispatcher) extent(ctx context.Context, cursor uint64) (created time.Time, err error) {
+	last, err := insist(ctx, silence, func(ctx context.Context, _ func()) (last uint64, err error) {
+		created, last, err = d.cfg.Journal.Extent(ctx)
+		return last, err
+	})
+	if err != nil || last >= cursor {
+		return created, err
+	}
+	d.cfg.Log.Error().Str("tenant", d.cfg.Tenant).Str("hop", "takeover").Uint64("cursor", cursor).Uint64("journal", last).
+		Msg("the journal has lost its end: what was accepted there, and since, and not carried out is lost: let the senders send it again")
+	if err := d.cfg.Skip(ctx, cursor); err != nil {
+		return created, fmt.Errorf("have the journal go on behind %d: %w", cursor, err)
+	}
+	return created, nil
 }
 
 // longestWindow is how far back calls count in a quota.

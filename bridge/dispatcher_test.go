@@ -1,6 +1,7 @@
 package bridge_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -400,5 +401,37 @@ func TestLedgerKeepsHowLongReloadsTook(t *testing.T) {
 	}
 	if len(held.Blocks) == 0 || held.Blocks[0].Calls != 100 {
 		t.Errorf("reads that were set aside: %+v", held.Blocks)
+	}
+}
+
+// TestJournalThatLostItsEndIsGoneOnWith: a cluster that comes back with an older journal,
+// or with a new one, gives new events sequences that the ledger has as read.
+func TestJournalThatLostItsEndIsGoneOnWith(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sim.Config{}, reloadSales)
+	stop := r.dispatch()
+	r.send(`{}`)
+	r.send(`{}`)
+	r.until("run.succeeded")
+	stop()
+	names, js := r.broker.Names(), r.broker.JetStream()
+	stream, err := js.Stream(t.Context(), names.In)
+	r.must(err)
+	config := stream.CachedInfo().Config
+	r.must(js.DeleteStream(t.Context(), names.In))
+	_, err = js.CreateStream(t.Context(), config)
+	r.must(err)
+	r.dispatch()
+	soon, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	for last := uint64(0); last < 1; {
+		_, last, err = r.journal.Extent(soon)
+		r.must(err)
+	}
+	before := r.called("reloadApp", 201)
+	r.send(`{}`)
+	r.until("run.succeeded")
+	if calls := r.called("reloadApp", 201) - before; calls != 1 {
+		t.Errorf("the event of the new journal made %d calls", calls)
 	}
 }

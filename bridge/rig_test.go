@@ -131,7 +131,7 @@ func (r *rig) dispatch() (stop func()) {
 	metrics, err := bridge.NewMetrics(prometheus.NewRegistry())
 	r.must(err)
 	d := bridge.NewDispatcher(bridge.Config{
-		Tenant: "acme", URL: "https://acme.example", Client: r.client, Breaker: r.breaker, Journal: r.journal,
+		Tenant: "acme", URL: "https://acme.example", Client: r.client, Breaker: r.breaker, Journal: r.journal, Skip: r.broker.Skip,
 		Publisher: events.NewPublisher(js, events.PublisherConfig{Subject: names.OutSubject}),
 		Dead:      events.NewDeadLetters(js, names.Dead, names.DeadSubject),
 		Ledger:    r.ledger, Leases: leases, Desk: r.desk(), Revisions: r.revisions,

@@ -127,11 +127,19 @@ func (j *Journal) Last(ctx context.Context, tenant string) (uint64, error) {
 // Created returns when the journal was made. Together with a sequence it names
 // one event for ever, even when the store is replaced.
 func (j *Journal) Created(ctx context.Context) (time.Time, error) {
+	created, _, err := j.Extent(ctx)
+	return created, err
+}
+
+// Extent returns when the journal was made, and the sequence of the newest event that it
+// ever had, of any tenant.
+func (j *Journal) Extent(ctx context.Context) (created time.Time, last uint64, err error) {
 	stream, err := j.js.Stream(ctx, j.cfg.In)
 	if err != nil {
-		return time.Time{}, classify("find age of journal", err)
+		return time.Time{}, 0, classify("find age of journal", err)
 	}
-	return stream.CachedInfo().Created, nil
+	info := stream.CachedInfo()
+	return info.Created, info.State.LastSeq, nil
 }
 
 // Entry returns the event at a sequence of the journal. It is

@@ -81,7 +81,7 @@ func (g *gateway) assemble(ctx context.Context, b *broker.Broker) (*session, err
 		return nil, err
 	}
 	shared := bridge.Config{
-		Desk: desk, Journal: kept.journal, Publisher: kept.publisher, Dead: kept.dead, Ledger: kept.ledger, Leases: kept.leases, Metrics: metrics, Trace: g.trace,
+		Desk: desk, Journal: kept.journal, Skip: b.Skip, Publisher: kept.publisher, Dead: kept.dead, Ledger: kept.ledger, Leases: kept.leases, Metrics: metrics, Trace: g.trace,
 		Revisions: revisions, Log: g.log, Drain: stopCalls,
 	}
 	clients := map[string]*qlik.Client{}

@@ -199,3 +199,39 @@ func TestTLSIsUsed(t *testing.T) {
 		t.Errorf("connected without a certificate: %v", err)
 	}
 }
+
+// TestJournalMadeAnewGoesOnBehindTheOldOne: dispatchers know up to which sequence they
+// have read. The events of a new journal must not get one of these.
+func TestJournalMadeAnewGoesOnBehindTheOldOne(t *testing.T) {
+	t.Parallel()
+	url, login := external(t)
+	cfg := broker.Config{URL: url, Login: login, JournalBytes: 64 << 20}
+	publish := func(b *broker.Broker, subject string) uint64 {
+		t.Helper()
+		ack, err := b.JetStream().Publish(t.Context(), subject, []byte("x"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ack.Sequence
+	}
+	b := open(t, cfg)
+	var old uint64
+	for range 5 {
+		old = publish(b, "gateway.in.acme.dbt")
+	}
+	publish(b, "$KV.GATEWAY_LEDGER.cursor.acme")
+	if old != 5 {
+		t.Errorf("a journal beside an empty ledger begins at %d", old-4)
+	}
+	if err := b.JetStream().DeleteStream(t.Context(), "GATEWAY_IN"); err != nil {
+		t.Fatal(err)
+	}
+	b = open(t, cfg)
+	first := publish(b, "gateway.in.acme.dbt")
+	if first < 1_000_000 {
+		t.Errorf("the new journal begins at %d", first)
+	}
+	if next := publish(open(t, cfg), "gateway.in.acme.dbt"); next != first+1 {
+		t.Errorf("another replica has it go on at %d, want %d", next, first+1)
+	}
+}

@@ -196,12 +196,46 @@ func merge(have, want jetstream.StreamConfig, size, copies bool) jetstream.Strea
 func (b *Broker) ensureAll(ctx context.Context) error {
 	wanted := streams(b.names, max(b.cfg.Replicas, 1), b.journalBytes())
 	wanted[0].Metadata = map[string]string{installationKey: b.installation}
+	first, err := b.firstSequence(ctx)
+	if err != nil {
+		return err
+	}
+	wanted[0].FirstSeq = first
 	for _, stream := range wanted {
 		if err := b.ensure(ctx, stream); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// mostStored is more events than a journal takes in a second of its life.
+const mostStored = 1_000_000
+
+// firstSequence returns the sequence of the first event of a journal that is made now; 0 =
+// the server's default, which is 1. Where a cluster has lost its journal and still has the
+// ledger, dispatchers know the old one's sequences as done: the new one begins behind all
+// that it can have had. (Of an embedded store the water mark knows what it had.)
+func (b *Broker) firstSequence(ctx context.Context) (uint64, error) {
+	if b.embedded != nil {
+		return 0, nil
+	}
+	switch _, err := b.js.Stream(ctx, b.names.In); {
+	case err == nil:
+		return 0, nil
+	case !errors.Is(err, jetstream.ErrStreamNotFound):
+		return 0, named("look up stream", b.names.In, err)
+	}
+	ledger, err := b.js.Stream(ctx, "KV_"+b.names.Ledger)
+	if errors.Is(err, jetstream.ErrStreamNotFound) || err == nil && ledger.CachedInfo().State.LastSeq == 0 {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, named("look up stream", "KV_"+b.names.Ledger, err)
+	}
+	b.log.Error().Str("hop", "store").Str("stream", b.names.In).
+		Msg("the journal is gone and the ledger is there: a new journal is made; what was accepted and not yet carried out is lost: let the senders send it again")
+	return uint64(time.Now().Unix()) * mostStored, nil //nolint:gosec // after 1970
 }
 
 // returns is told each time that the connection to an external server is back.

@@ -55,7 +55,7 @@ func (b *Broker) compare(ctx context.Context) error {
 		return err
 	}
 	if was := marks[b.names.In]; now[b.names.In].Last < was.Last {
-		if err := b.skip(ctx, was.Last+unmarked); err != nil {
+		if err := b.Skip(ctx, was.Last+unmarked); err != nil {
 			return fmt.Errorf("have %s go on behind what it lost: %w", b.names.In, err)
 		}
 	}
@@ -71,10 +71,10 @@ func (b *Broker) compare(ctx context.Context) error {
 	return nil
 }
 
-// skip has the journal's next event get a sequence behind one, as if nothing had been
+// Skip has the journal's next event get a sequence behind one, as if nothing had been
 // lost: dispatchers have read up to there, and would take a sequence that comes again
 // for an event that they have admitted.
-func (b *Broker) skip(ctx context.Context, last uint64) error {
+func (b *Broker) Skip(ctx context.Context, last uint64) error {
 	stream, err := b.js.Stream(ctx, b.names.In)
 	if err != nil {
 		return err
