@@ -177,6 +177,10 @@ func (d *Dispatcher) bound(ctx, work context.Context, stop context.CancelCauseFu
 // given up and begun again.
 const takeOverLimit = 20 * time.Second
 
+// entriesAhead is how many events are read before the dispatcher has admitted them. Each
+// tenant has room for as many, idle or not.
+const entriesAhead = 64
+
 // takeOver begins a tenure with what the ledger and the journal hold.
 func (d *Dispatcher) takeOver(ctx context.Context, lease *Lease) (*term, error) {
 	tenure, err := d.cfg.Ledger.TakeOver(ctx, d.cfg.Tenant, lease.of.holder)
@@ -201,7 +205,7 @@ func (d *Dispatcher) takeOver(ctx context.Context, lease *Lease) (*term, error) 
 	t := &term{
 		d: d, tenure: tenure, last: last,
 		scheduler: NewScheduler(names, d.cfg.Limits, senses, now, held),
-		entries:   make(chan events.Entry, 256), reports: make(chan Report, 64), orders: make(chan request), pushes: make(chan string, mostPushes),
+		entries:   make(chan events.Entry, entriesAhead), reports: make(chan Report), orders: make(chan request), pushes: make(chan string, mostPushes),
 		log: d.cfg.Log.With().Str("tenant", d.cfg.Tenant).Logger(),
 	}
 	t.saved = held.Cursor
