@@ -30,8 +30,9 @@ func Compile(defs []Definition, names Names) (*Set, []Problem) {
 	}
 	directory, problems := newDirectory(names)
 	c := &compiler{language: l, directory: directory, names: names, targets: map[string]string{}, problems: problems}
-	set := &Set{bySource: map[string][]*rule{}, byName: map[string]*rule{}, directory: directory, names: names}
+	set := &Set{bySource: map[string]*judges{}, byName: map[string]*rule{}, directory: directory, names: names}
 	var all []*rule
+	bySource := map[string][]*rule{}
 	for i, def := range defs {
 		c.path = []string{"rules", strconv.Itoa(i)}
 		r := c.rule(def)
@@ -41,12 +42,15 @@ func Compile(defs []Definition, names Names) (*Set, []Problem) {
 		set.byName[r.name] = r
 		all = append(all, r)
 		for _, source := range def.On.Names() {
-			set.bySource[source] = append(set.bySource[source], r)
+			bySource[source] = append(bySource[source], r)
 		}
 	}
 	c.loops(all)
 	if slices.ContainsFunc(c.problems, func(p Problem) bool { return !p.Warning }) {
 		return nil, c.problems
+	}
+	for source, rules := range bySource {
+		set.bySource[source] = l.newJudges(rules)
 	}
 	return set, c.problems
 }

@@ -78,6 +78,7 @@ type expression struct {
 	source  string
 	program cel.Program
 	output  *cel.Type
+	demands []demand
 	reads
 }
 
@@ -95,7 +96,7 @@ func (l *language) compile(source string) (*expression, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w in: %s", err, source)
 	}
-	return &expression{source: source, program: program, output: ast.OutputType(), reads: reads}, nil
+	return &expression{source: source, program: program, output: ast.OutputType(), demands: demandsOf(ast), reads: reads}, nil
 }
 
 // template understands an argument's text.

@@ -45,7 +45,7 @@ func OutcomeTypes(actions ...Action) []string {
 }
 
 // ListensToOwn says whether any rule looks at the gateway's own outcomes.
-func (s *Set) ListensToOwn() bool { return len(s.bySource[OwnSource]) > 0 }
+func (s *Set) ListensToOwn() bool { return s.bySource[OwnSource] != nil }
 
 // sources are the names that may stand under `on`.
 func (c *compiler) sources() []string { return append(slices.Clone(c.names.Sources), OwnSource) }

@@ -3,6 +3,8 @@ package rules
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -179,5 +181,73 @@ func BenchmarkResolve(b *testing.B) {
 		if _, err := Resolve(plan.Steps[1], dbtEvent(), results); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// TestRulesOnShelvesMatchAsIfEachWereAsked puts events of all kinds to rules that the set
+// keeps by the text that they demand, and to each of these rules by itself.
+func TestRulesOnShelvesMatchAsIfEachWereAsked(t *testing.T) {
+	t.Parallel()
+	whens := []string{
+		`data.big == 1 && data.app == "%d"`, `"%d" == data.app`, `type == "t" && data["app"] == "%d" && data.deep.er == "x"`, `data.app == "%d" || data.app == "0"`,
+		`!(data.app == "%d")`, `data.deep.er == "%d"`, `subject == "%d" && outcome != "failed"`, `extensions.unusual == "%d"`, `data.app in ["%d", "1"]`,
+		`data.app == "%d" ? true : data.none`, `has(data.app) && data.app == "%d" && 1 / data.zero == 1`, `data.app == "%d" && data.app == "1"`,
+	}
+	var definitions []string
+	for i := range 12 * len(whens) {
+		when := fmt.Sprintf(whens[i%len(whens)], i/len(whens))
+		definitions = append(definitions, fmt.Sprintf("- {name: rule-%d, on: etl, when: '%s', app: sales, do: [reload]}", i, when))
+	}
+	set := compiled(t, strings.Join(definitions, "\n"), testNames())
+	if shelves := len(set.bySource["etl"].shelves); shelves < 3 {
+		t.Fatalf("only %d shelves", shelves)
+	}
+	each := make([]*Set, len(definitions))
+	for i, definition := range definitions {
+		each[i] = compiled(t, definition, testNames())
+	}
+	values := []string{`"0"`, `"1"`, `"11"`, `"12"`, `""`, `1`, `null`, `["1"]`, `{"er": "1"}`, `true`}
+	matched, missing, wrong := 0, 0, 0
+	for _, app := range append(values, "-") {
+		for _, deep := range values {
+			body := fmt.Sprintf(`{"app": %s, "deep": %s, "big": 1, "zero": 0}`, app, deep)
+			if app == "-" {
+				body = fmt.Sprintf(`{"deep": {"er": %s}}`, deep)
+			}
+			ev := Event{ID: "e", Type: "t", Subject: strings.Trim(deep, `"`), GatewaySource: "etl", Extensions: map[string]string{"unusual": "3"}, Data: DecodeData("application/json", []byte(body))}
+			var want Routing
+			for _, one := range each {
+				routing := one.Route(ev)
+				want.Matches, want.Missing, want.Errors = append(want.Matches, routing.Matches...), append(want.Missing, routing.Missing...), append(want.Errors, routing.Errors...)
+			}
+			if got := set.Route(ev); !reflect.DeepEqual(got, want) {
+				t.Errorf("%s: %+v, want %+v", body, got, want)
+			}
+			matched, missing, wrong = matched+len(want.Matches), missing+len(want.Missing), wrong+len(want.Errors)
+		}
+	}
+	if matched < 500 || missing < 500 || wrong < 100 {
+		t.Errorf("the events matched %d times, lacked something %d times and failed %d times", matched, missing, wrong)
+	}
+}
+
+// BenchmarkRouteOfMany routes an event that one of many rules matches, each for an app of
+// its own.
+func BenchmarkRouteOfMany(b *testing.B) {
+	for _, rules := range []int{4, 20, 1000} {
+		b.Run(strconv.Itoa(rules), func(b *testing.B) {
+			var definitions []string
+			for i := range rules {
+				definitions = append(definitions, fmt.Sprintf("- {name: app-%d, on: etl, when: 'data.app == \"%d\"', app: sales, do: [reload]}", i, i))
+			}
+			set := compiled(b, strings.Join(definitions, "\n"), testNames())
+			event := Event{ID: "e", Type: "t", GatewaySource: "etl", Data: DecodeData("application/json", []byte(`{"app": "3"}`))}
+			b.ReportAllocs()
+			for b.Loop() {
+				if len(set.Route(event).Matches) != 1 {
+					b.Fatal("no match")
+				}
+			}
+		})
 	}
 }

@@ -15,7 +15,7 @@ var ErrNoRule = errors.New("no such rule")
 // A Set is a configuration's rules, compiled. It never changes and is safe for
 // concurrent use.
 type Set struct {
-	bySource map[string][]*rule
+	bySource map[string]*judges
 	byName   map[string]*rule
 
 	directory *directory
@@ -53,7 +53,7 @@ type Listener struct {
 func (s *Set) Listeners() []Listener {
 	var all []Listener
 	for source, judges := range s.bySource {
-		for _, rule := range judges {
+		for _, rule := range judges.rules {
 			all = append(all, Listener{Source: source, Tenant: rule.tenant, Rule: rule.name})
 		}
 	}
@@ -64,7 +64,12 @@ func (s *Set) Listeners() []Listener {
 func (s *Set) Route(ev Event) Routing {
 	var routing Routing
 	vars := &variables{event: &ev}
-	for _, rule := range s.bySource[ev.GatewaySource] {
+	judges, known := s.bySource[ev.GatewaySource]
+	if !known {
+		return routing
+	}
+	for _, i := range judges.judging(vars) {
+		rule := judges.rules[i]
 		matches, err := rule.matches(vars)
 		switch {
 		case errors.Is(err, errMissing):

@@ -24,7 +24,7 @@ type Explanation struct {
 func (s *Set) Explain(ev Event) []Explanation {
 	on := map[string][]string{}
 	for _, source := range slices.Sorted(maps.Keys(s.bySource)) {
-		for _, rule := range s.bySource[source] {
+		for _, rule := range s.bySource[source].rules {
 			on[rule.name] = append(on[rule.name], source)
 		}
 	}
