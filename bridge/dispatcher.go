@@ -177,9 +177,12 @@ func (d *Dispatcher) bound(ctx, work context.Context, stop context.CancelCauseFu
 // given up and begun again.
 const takeOverLimit = 20 * time.Second
 
-// entriesAhead is how many events are read before the dispatcher has admitted them. Each
-// tenant has room for as many, idle or not.
-const entriesAhead = 64
+// How many events are read before the dispatcher has admitted them, and how many reports
+// it sees waiting. Each tenant has room for as many, idle or not.
+const (
+	entriesAhead = 64
+	reportsAhead = 8
+)
 
 // takeOver begins a tenure with what the ledger and the journal hold.
 func (d *Dispatcher) takeOver(ctx context.Context, lease *Lease) (*term, error) {
@@ -205,7 +208,7 @@ func (d *Dispatcher) takeOver(ctx context.Context, lease *Lease) (*term, error) 
 	t := &term{
 		d: d, tenure: tenure, last: last,
 		scheduler: NewScheduler(names, d.cfg.Limits, senses, now, held),
-		entries:   make(chan events.Entry, entriesAhead), reports: make(chan Report), orders: make(chan request), pushes: make(chan string, mostPushes),
+		entries:   make(chan events.Entry, entriesAhead), reports: make(chan Report, reportsAhead), orders: make(chan request), pushes: make(chan string, mostPushes),
 		log: d.cfg.Log.With().Str("tenant", d.cfg.Tenant).Logger(),
 	}
 	t.saved = held.Cursor
