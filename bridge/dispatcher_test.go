@@ -279,7 +279,7 @@ func TestHeldRunIsResolvedByAPerson(t *testing.T) {
 			r.send(`{}`)
 			var held events.RunData
 			r.must(json.Unmarshal(r.until("run.held").Data(), &held))
-			order := bridge.Order{Op: bridge.OpResolve, Run: held.Run, As: as}
+			order := bridge.Order{Op: bridge.OpResolve, Run: held.Run, As: as, By: "ann"}
 			if as == bridge.ResolveSucceeded {
 				if err := r.desk().Give(t.Context(), "acme", order); !errors.Is(err, bridge.ErrRefused) {
 					t.Errorf("resolve without the app: %v, want a refusal", err)
@@ -290,6 +290,11 @@ func TestHeldRunIsResolvedByAPerson(t *testing.T) {
 			r.until(want.end)
 			if n := r.called("copyApp", 200); n != want.copies {
 				t.Errorf("copied %d times, want %d", n, want.copies)
+			}
+			run, err := r.ledger.Run(t.Context(), held.Run)
+			r.must(err)
+			if done := run.Interventions; len(done) != 1 || done[0].By != "ann" || done[0].As != as || done[0].At.IsZero() {
+				t.Errorf("the record says that operators did %+v", done)
 			}
 			if err := r.desk().Give(t.Context(), "acme", order); !errors.Is(err, bridge.ErrRefused) {
 				t.Errorf("resolve again: %v, want a refusal", err)

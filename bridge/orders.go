@@ -29,7 +29,7 @@ type Order struct {
 	Run string `json:"run,omitempty"` // status: say only what this one waits for
 	As  string `json:"as,omitempty"`  // resolve: succeeded, failed or retry
 	App string `json:"app,omitempty"` // resolve as succeeded: the app that the step made
-	By  string `json:"by,omitempty"`  // who asks, for the log
+	By  string `json:"by,omitempty"`  // who asks, and in what role
 
 	Pause *Pause `json:"pause,omitempty"` // pause, resume: of what
 }
@@ -151,13 +151,26 @@ func encodeStatus(status Status) []byte {
 	return data
 }
 
+// intervene keeps with a run what an operator had done to it, unless that was refused.
+func (s *Scheduler) intervene(now time.Time, order Order, refused error) error {
+	t := s.tasks[order.Run]
+	if refused != nil || t == nil {
+		return refused
+	}
+	run := t.run()
+	run.Interventions = append(run.Interventions, Intervention{At: now.UTC(), Op: order.Op, As: order.As, App: order.App, By: order.By})
+	run.Interventions = run.Interventions[max(0, len(run.Interventions)-mostInterventions):]
+	s.touch(t)
+	return nil
+}
+
 // obey carries out an order in the scheduler's memory; the caller writes it down.
 func (s *Scheduler) obey(now time.Time, order Order) error {
 	switch order.Op {
 	case OpResolve:
-		return s.Resolve(now, order.Run, order.As, order.App)
+		return s.intervene(now, order, s.Resolve(now, order.Run, order.As, order.App))
 	case OpCancel:
-		return s.Cancel(now, order.Run)
+		return s.intervene(now, order, s.Cancel(now, order.Run))
 	case OpPause, OpResume:
 		return s.obeyPause(now, order)
 	}

@@ -52,10 +52,24 @@ type Run struct {
 	PausedBy  string        `json:"paused_by,omitempty"`  // what is paused, and why
 	PausedFor time.Duration `json:"paused_for,omitempty"` // in all, before that: its deadline is so much later
 
+	Interventions []Intervention `json:"interventions,omitempty"` // of operators, the newest few
+
 	// Restored is when the backup was taken that the run came from. Calls made since
 	// are not in its record: each step is looked for at Qlik before it is called.
 	Restored time.Time `json:"restored,omitzero"`
 }
+
+// An Intervention is what an operator had done to a run.
+type Intervention struct {
+	At  time.Time `json:"at"`
+	Op  Op        `json:"op"`           // resolve or cancel
+	As  string    `json:"as,omitempty"` // of a resolve; see Order
+	App string    `json:"app,omitempty"`
+	By  string    `json:"by,omitempty"` // who, and in what role
+}
+
+// mostInterventions is how many of them a record keeps.
+const mostInterventions = 8
 
 // A StepRecord says where one step of a run stands.
 type StepRecord struct {

@@ -34,6 +34,13 @@ func timeline(setup *Setup, run *bridge.Run, causes []causeView, told []Told) []
 	for i := range run.Steps {
 		line = append(line, stepHops(setup, run, i)...)
 	}
+	for _, order := range run.Interventions {
+		text := "an operator resolved the open step as " + order.As
+		if order.Op == bridge.OpCancel {
+			text = "an operator cancelled the run"
+		}
+		line = append(line, Hop{At: order.At, Text: text, Note: order.By, Look: "warn"})
+	}
 	if !run.Ended.IsZero() {
 		line = append(line, Hop{At: run.Ended, Text: "the run ended: " + string(run.State), Note: run.Error, Look: look(string(run.State))})
 	}

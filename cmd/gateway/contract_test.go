@@ -62,7 +62,9 @@ apps: {monthly: {id: "{{Finance}}"}}
 	}
 	s.eventually("the run is canceled", func() bool { return s.runs("canceled") == 1 })
 	c.hold(order{"GET", "/api/v1/runs/" + running, "", `"state":"canceled"`})
+	c.hold(order{"GET", "/api/v1/runs/" + running, "", "an operator cancelled the run"})
 	c.hold(order{"GET", "/api/v1/runs?state=failed", "", held})
+	c.hold(order{"GET", "/api/v1/runs/" + held, "", "an operator resolved the open step as failed"})
 }
 
 // answers hold what a gateway answers against the document of its API.
