@@ -220,7 +220,11 @@ func (t *term) bury(work context.Context, entry events.Entry, rule string, reaso
 	t.d.cfg.Metrics.buried(t.d.cfg.Tenant, reason)
 	t.log.Warn().Str("hop", "dead").Uint64("sequence", entry.Sequence).Str("source", entry.Source).Str("rule", rule).
 		Str("reason", string(reason)).Err(cause).Msg("event cannot be carried out")
-	return t.persist(work, func() error {
+	err := t.persist(work, func() error {
 		return t.d.cfg.Dead.Put(work, entry, events.Burial{Rule: rule, Reason: reason, Hop: "dispatcher", Hint: cause.Error()})
 	})
+	if err != nil {
+		return err
+	}
+	return t.answer(work, entry, rule, reason, cause)
 }

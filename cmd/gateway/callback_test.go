@@ -83,7 +83,8 @@ func callbackSite(t *testing.T, p *pipelines, rules string) *site {
 }
 
 const callbackRules = `
-  - {name: load, on: jobs, app: "{{Sales}}", gather: none, do: [reload]}
+  - {name: load, on: jobs, when: 'job == "SalesLoad" && outcome == "succeeded"', app: "{{Sales}}", gather: none, do: [reload]}
+  - {name: named, on: jobs, when: 'job == "NoSuchApp"', app: "${job}", do: [reload]}
   - {name: gathered, on: etl, when: "true", app: "{{Sales}}", gather: {quiet: 500ms}, do: [reload]}
 `
 
@@ -124,6 +125,10 @@ func TestDataFactoryPipelineEndsAsItsReloadEnded(t *testing.T) {
 	}
 	if n := len(p.heard("callback/good?token=secret-1")); n != 1 {
 		t.Errorf("called back %d times", n)
+	}
+	s.sendTo("adf", strings.Replace(activity("callback/dead?token=secret-3"), "SalesLoad", "NoSuchApp", 1))
+	if a := wait("callback/dead?token=secret-3"); a.StatusCode != "500" || a.Error == nil || a.Error.ErrorCode != "bad_argument" || !strings.Contains(a.Error.Message, "NoSuchApp") {
+		t.Errorf("after an event that became a dead letter: %+v", a)
 	}
 }
 
