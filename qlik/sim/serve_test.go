@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/qlikgateway/gateway/qlik"
@@ -164,21 +165,23 @@ func TestStaticPathsWinOverIdentifiers(t *testing.T) {
 
 func TestCallsAndCancelsShareOneQuota(t *testing.T) {
 	t.Parallel()
-	ctx, tenant := t.Context(), sim.New(sim.Config{Quota: sim.Quota{Reload: sim.Limit{Calls: 3, Per: time.Hour}}})
-	c := call(t, tenant)
-	x, err := c.ReloadApp(ctx, qlik.ReloadCreate{AppID: tenant.App("Sales")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for range 2 {
-		if _, err := c.CancelReload(ctx, x.ID); err != nil {
+	synctest.Test(t, func(t *testing.T) { // the reload stays queued: no time passes between the calls
+		ctx, tenant := t.Context(), sim.New(sim.Config{Quota: sim.Quota{Reload: sim.Limit{Calls: 3, Per: time.Hour}}})
+		c := call(t, tenant)
+		x, err := c.ReloadApp(ctx, qlik.ReloadCreate{AppID: tenant.App("Sales")})
+		if err != nil {
 			t.Fatal(err)
 		}
-	}
-	_, err = c.CancelReload(ctx, x.ID)
-	status(t, "the fourth", err, 429)
-	other := meet(t, tenant, sim.User{Name: "Other", Roles: []string{sim.RoleTenantAdmin}})
-	if _, err := other.CancelReload(ctx, x.ID); err != nil {
-		t.Errorf("another user has a quota of their own: %v", err)
-	}
+		for range 2 {
+			if _, err := c.CancelReload(ctx, x.ID); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, err = c.CancelReload(ctx, x.ID)
+		status(t, "the fourth", err, 429)
+		other := meet(t, tenant, sim.User{Name: "Other", Roles: []string{sim.RoleTenantAdmin}})
+		if _, err := other.CancelReload(ctx, x.ID); err != nil {
+			t.Errorf("another user has a quota of their own: %v", err)
+		}
+	})
 }
