@@ -20,13 +20,14 @@ func TestTwoGatewaysUnderOneIdentityStartNothingTwice(t *testing.T) {
 			tenant := sim.New(sim.Config{Dialect: dialect, ReloadTime: 50 * time.Millisecond})
 			first, second := newRigOn(t, tenant, reloadSales), newRigOn(t, tenant, reloadSales)
 			first.must(tenant.Inject(sim.Fault{Operation: "reloadApp", Drop: sim.DropAfter, Count: 1}))
-			first.must(tenant.Inject(sim.Fault{Operation: "listReloads", Status: 503, Count: 1}))
+			first.must(tenant.Inject(sim.Fault{Operation: "listReloads", Status: 503}))
 			first.dispatch()
 			first.send(`{}`)
-			first.eventually(func() bool { return first.called("listReloads", 503) == 1 })
+			first.eventually(func() bool { return first.called("listReloads", 503) > 0 })
 			second.dispatch()
 			second.send(`{}`)
 			second.until("run.succeeded")
+			tenant.ClearFaults() // the first may look
 			first.until(end)
 			if n := len(tenant.State().Reloads); n != 2 {
 				t.Errorf("%d reloads, want one for each gateway", n)
