@@ -189,13 +189,15 @@ func TestOutageParksAndDrainsWithoutFailures(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, sim.Config{}, `[{"name": "each", "on": "etl", "gather": "none", "do": [{"reload": {"app": "${data.app}"}}]}]`)
 	r.breaker = qlik.BreakerConfig{Failures: 3, Over: 10 * time.Second, Open: 300 * time.Millisecond}
-	r.must(r.tenant.Inject(sim.Fault{Operation: "*", Status: 503, For: sim.Duration(2 * time.Second)}))
+	r.must(r.tenant.Inject(sim.Fault{Operation: "*", Status: 503}))
 	r.dispatch()
 	for i := range 12 {
 		r.send(`{"app": "` + r.tenant.App([]string{"Sales", "Finance", "Inventory"}[i%3]) + `"}`)
 	}
 	r.until("breaker.opened")
-	opened := time.Now()
+	opened, probes := time.Now(), r.called("getAppsPrivileges", 503)
+	r.eventually(func() bool { return r.called("getAppsPrivileges", 503) > probes+1 })
+	r.tenant.ClearFaults()
 	r.until("breaker.closed")
 	closed := time.Now()
 	for range 12 {
@@ -415,9 +417,10 @@ func TestJournalThatLostItsEndIsGoneOnWith(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, sim.Config{}, reloadSales)
 	stop := r.dispatch()
-	r.send(`{}`)
-	r.send(`{}`)
-	r.until("run.succeeded")
+	for range 2 { // one after the other: each is a run, and none is open behind
+		r.send(`{}`)
+		r.until("run.succeeded")
+	}
 	stop()
 	names, js := r.broker.Names(), r.broker.JetStream()
 	stream, err := js.Stream(t.Context(), names.In)
