@@ -104,12 +104,6 @@ func (b *safeBuffer) String() string {
 // opened starts a door with sources of every kind and a few rules.
 func opened(t *testing.T, change func(*ingress.Config)) *door {
 	t.Helper()
-	return openedOn(t, change, func(*http.Server) {})
-}
-
-// openedOn does it with another server.
-func openedOn(t *testing.T, change func(*ingress.Config), serving func(*http.Server)) *door {
-	t.Helper()
 	d := &door{shelf: &shelf{seen: map[string]bool{}}, log: &safeBuffer{}, registry: prometheus.NewRegistry()}
 	config := ingress.Config{Append: d.shelf.Append, Registerer: d.registry, Log: zerolog.New(d.log)}
 	if change != nil {
@@ -127,7 +121,6 @@ func openedOn(t *testing.T, change func(*ingress.Config), serving func(*http.Ser
 	}
 	server := httptest.NewUnstartedServer(handler)
 	server.Config = ingress.NewServer(handler, zerolog.Nop())
-	serving(server.Config)
 	server.Start()
 	t.Cleanup(server.Close)
 	d.url = server.URL

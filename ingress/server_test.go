@@ -50,8 +50,16 @@ func (p *pipe) dial() net.Conn {
 // piped serves an ingress on a pipe, in the bubble of the test.
 func piped(t *testing.T) (*pipe, *shelf) {
 	t.Helper()
+	return pipedOn(t, func(*ingress.Config) {})
+}
+
+// pipedOn does it with another configuration.
+func pipedOn(t *testing.T, change func(*ingress.Config)) (*pipe, *shelf) {
+	t.Helper()
 	s := &shelf{seen: map[string]bool{}}
-	in, err := ingress.New(ingress.Config{Append: s.Append, Registerer: prometheus.NewRegistry(), Log: zerolog.Nop()})
+	config := ingress.Config{Append: s.Append, Registerer: prometheus.NewRegistry(), Log: zerolog.Nop()}
+	change(&config)
+	in, err := ingress.New(config)
 	if err != nil {
 		t.Fatal(err)
 	}
