@@ -4,10 +4,12 @@ import (
 	"bufio"
 	"context"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -16,14 +18,63 @@ import (
 	"github.com/qlikgateway/gateway/events"
 )
 
+// A deadlines is a listener of connections that remember what deadlines are set.
+type deadlines struct {
+	net.Listener
+	accepted chan *deadlined
+}
+
+func (d *deadlines) Accept() (net.Conn, error) {
+	conn, err := d.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	accepted := &deadlined{Conn: conn}
+	d.accepted <- accepted
+	return accepted, nil
+}
+
+type deadlined struct {
+	net.Conn
+	mu          sync.Mutex
+	read, write time.Time // the last ones
+}
+
+func (d *deadlined) SetReadDeadline(at time.Time) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.read = at
+	return d.Conn.SetReadDeadline(at)
+}
+
+func (d *deadlined) SetWriteDeadline(at time.Time) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.write = at
+	return d.Conn.SetWriteDeadline(at)
+}
+
+func (d *deadlined) last() (read, write time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.read, d.write
+}
+
 // feed serves the site's outcomes as the ingress' server does, with its deadlines.
 func (s *site) feed() (*events.Feed, *httptest.Server) {
+	s.t.Helper()
+	return s.feedOn(func(listener net.Listener) net.Listener { return listener })
+}
+
+// feedOn serves them on another listener.
+func (s *site) feedOn(other func(net.Listener) net.Listener) (*events.Feed, *httptest.Server) {
 	s.t.Helper()
 	f := events.NewFeed(events.FeedConfig{
 		Outcomes: states(s.t, s.Broker), Readers: []events.Reader{{Name: "wall", Secret: "a token"}, {Name: "empty"}}, Log: zerolog.Nop(),
 	})
 	server := httptest.NewUnstartedServer(f)
-	server.Config.ReadTimeout, server.Config.WriteTimeout = 200*time.Millisecond, 200*time.Millisecond
+	server.Config.ReadTimeout, server.Config.WriteTimeout = time.Minute, time.Minute
+	server.Listener = other(server.Listener)
 	server.Start()
 	s.t.Cleanup(server.Close)
 	s.t.Cleanup(f.Close)
@@ -129,15 +180,35 @@ func TestFeedGoesOnWhereItsReaderStopped(t *testing.T) {
 		t.Errorf("since an hour ago: %s", got)
 	}
 	quiet := s.read(server.URL+"?filter="+url.QueryEscape(`id.endsWith("0008")`), "a token", "")
-	published := make(chan []string)
-	time.AfterFunc(500*time.Millisecond, func() { published <- s.publish(6, 9, 3) }) // longer than the server's deadlines
-	<-published
+	s.publish(6, 9, 3)
 	if _, got := quiet.next(); got != "app2/0008" {
 		t.Errorf("filtered: %s", got)
 	}
 	f.Close()
 	if _, got := quiet.next(); got != "closed" {
 		t.Errorf("after the end: %s", got)
+	}
+}
+
+// TestFeedOutlastsTheDeadlinesOfItsServer: no deadline of the server's ends a stream on
+// which nothing happens for longer, and each thing that is told has its own.
+func TestFeedOutlastsTheDeadlinesOfItsServer(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	accepted := make(chan *deadlined, 16)
+	_, server := s.feedOn(func(listener net.Listener) net.Listener { return &deadlines{listener, accepted} })
+	r, told := s.read(server.URL, "a token", ""), time.Time{}
+	conn := <-accepted
+	for i := range 2 {
+		want := s.publish(i, i+1, 1)[0]
+		if _, got := r.next(); got != want {
+			t.Errorf("told %s, want %s", got, want)
+		}
+		read, write := conn.last()
+		if !read.IsZero() || !write.After(told) {
+			t.Errorf("the deadlines are %s to read and %s to write, after %s", read, write, told)
+		}
+		told = write
 	}
 }
 
