@@ -105,7 +105,7 @@ func (l *language) template(source string) (*template, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &template{source: source}
+	t := &template{}
 	for _, segment := range segments {
 		if !segment.cel {
 			t.parts = append(t.parts, part{literal: segment.text})

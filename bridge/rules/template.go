@@ -30,11 +30,15 @@ func parseTemplate(text string) ([]segment, error) {
 			i += len("$${")
 		case strings.HasPrefix(text[i:], "${"):
 			length, err := expressionLength(text[i+2:])
+			source := text[i+2:][:length]
+			if err == nil && strings.TrimSpace(source) == "" {
+				err = errEmpty
+			}
 			if err != nil {
 				return nil, fmt.Errorf("%w at column %d", err, i+1)
 			}
 			flush()
-			segments = append(segments, segment{text: text[i+2 : i+2+length], cel: true})
+			segments = append(segments, segment{text: source, cel: true})
 			i += 2 + length + 1
 		default:
 			literal.WriteByte(text[i])
@@ -59,9 +63,6 @@ func expressionLength(text string) (int, error) {
 			depth++
 		case '}':
 			if depth == 0 {
-				if strings.TrimSpace(text[:i]) == "" {
-					return 0, errEmpty
-				}
 				return i, nil
 			}
 			depth--
@@ -93,8 +94,7 @@ func stringLength(text string, at int) int {
 
 // A template is an argument's text with its expressions compiled.
 type template struct {
-	source string
-	parts  []part
+	parts []part
 }
 
 // A part is literal text when expression is nil.
@@ -124,7 +124,7 @@ func (t *template) single() *expression {
 	return t.parts[0].expression
 }
 
-// steps returns the names of the steps whose results the template reads.
+// steps returns what the template reads of the results of steps.
 func (t *template) steps() []reference {
 	var references []reference
 	for _, part := range t.parts {
