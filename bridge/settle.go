@@ -23,53 +23,38 @@ const mostSequences = 1000
 
 // tellStep puts the outcome of a step that ended into the run's outbox.
 func (s *Scheduler) tellStep(t *task, i int, how string, now time.Time) {
-	plan, step := t.run().Plan.Steps[i], &t.run().Steps[i]
-	if plan.Action == rules.Reload {
-		kind := events.TypePrefix + "reload." + how
+	run, plan, step := t.run(), t.run().Plan.Steps[i], &t.run().Steps[i]
+	args, result, tried := plan.Args, step.Result, step.Tried
+	kind := events.TypePrefix + string(plan.Action) + "." + how
+	work, app, made := s.work(run, step.Reason, step.Error), s.app(args.App, ""), s.app(result.AppID, result.AppName)
+	switch plan.Action {
+	case rules.Reload:
 		if step.Reason == events.ReasonReloadExceededLimit {
 			kind = events.TypeReloadExceededLimit
 		}
 		s.tellReload(t, i, kind, now)
-		return
-	}
-	kind := events.TypePrefix + string(plan.Action) + "." + how
-	app := s.app(plan.Args.App, "")
-	made := s.app(step.Result.AppID, step.Result.AppName)
-	switch plan.Action {
 	case rules.Copy:
-		s.put(t, i, kind, plan.Args.App, now, events.CopyData{
-			Work: s.work(t.run(), step.Reason, step.Error), Step: plan.Name, Attempts: step.Tried,
-			App: app, Copy: made, Space: plan.Args.Space, ErrorCode: step.Result.Code,
+		s.put(t, i, kind, now, events.CopyData{
+			Work: work, Step: plan.Name, Attempts: tried, App: app, Copy: made, Space: args.Space, ErrorCode: result.Code,
 		})
 	case rules.Publish:
-		s.put(t, i, kind, plan.Args.App, now, events.PublishData{
-			Work: s.work(t.run(), step.Reason, step.Error), Step: plan.Name, Attempts: step.Tried,
-			App: app, Published: made, Space: plan.Args.Space, Replaced: step.Result.Replaced, ErrorCode: step.Result.Code,
+		s.put(t, i, kind, now, events.PublishData{
+			Work: work, Step: plan.Name, Attempts: tried, App: app, Published: made, Space: args.Space,
+			Replaced: result.Replaced, ErrorCode: result.Code,
 		})
-	default:
-		s.tellOther(t, i, kind, now)
-	}
-}
-
-// tellOther puts the outcome of a step that is no reload, copy or publish into the
-// run's outbox.
-func (s *Scheduler) tellOther(t *task, i int, kind string, now time.Time) {
-	run, plan, step := t.run(), t.run().Plan.Steps[i], &t.run().Steps[i]
-	args := plan.Args
-	work, app, code := s.work(run, step.Reason, step.Error), s.app(args.App, step.Result.AppName), step.Result.Code
-	switch plan.Action {
 	case rules.Move:
-		s.put(t, i, kind, args.App, now, events.MoveData{Work: work, Step: plan.Name, Attempts: step.Tried, App: app, Space: args.Space, ErrorCode: code})
+		app = s.app(args.App, result.AppName)
+		s.put(t, i, kind, now, events.MoveData{Work: work, Step: plan.Name, Attempts: tried, App: app, Space: args.Space, ErrorCode: result.Code})
 	case rules.Delete:
-		s.put(t, i, kind, args.App, now, events.DeleteData{Work: work, Step: plan.Name, Attempts: step.Tried, App: app, ErrorCode: code})
+		s.put(t, i, kind, now, events.DeleteData{Work: work, Step: plan.Name, Attempts: tried, App: app, ErrorCode: result.Code})
 	case rules.Assert:
-		s.put(t, i, kind, args.App, now, events.AssertData{Work: work, Step: plan.Name, Attempts: step.Tried, App: app, That: args.That, ErrorCode: code})
+		s.put(t, i, kind, now, events.AssertData{Work: work, Step: plan.Name, Attempts: tried, App: app, That: args.That, ErrorCode: result.Code})
 	case rules.Emit:
 		data := events.EmitData{Work: work, Step: plan.Name, Type: args.Type, Data: args.Data}
 		if step.State == StepSucceeded {
 			kind, data.Work = args.Type, s.work(run, run.Fate.Reason, run.Fate.Error)
 		}
-		s.put(t, i, kind, run.ID, now, data)
+		s.put(t, i, kind, now, data)
 	}
 }
 
@@ -86,7 +71,7 @@ func (s *Scheduler) tellReload(t *task, i int, kind string, now time.Time) {
 	if !result.Began.IsZero() && result.Finished.After(result.Began) {
 		data.Duration = result.Finished.Sub(result.Began).Seconds()
 	}
-	s.put(t, i, kind, plan.Args.App, now, data)
+	s.put(t, i, kind, now, data)
 }
 
 // tellRun puts how a run ended, or that it is held, into its outbox.
@@ -109,32 +94,37 @@ func (s *Scheduler) tellRun(t *task, now time.Time) {
 	if run.State == RunHeld {
 		about = run.current() // it may be held again, at this step or at another
 	}
-	s.put(t, about, events.TypePrefix+"run."+string(run.State), run.ID, now, data)
+	s.put(t, about, events.TypePrefix+"run."+string(run.State), now, data)
 }
 
-// put encodes an outcome of a run. Its id names the run, the step and what became
-// of it, so that it is the same however often it is made.
-func (s *Scheduler) put(t *task, i int, kind, key string, now time.Time, data any) {
+// put puts an outcome of a run, or of its step at i unless that is -1, into its outbox.
+// The outcome's id names the run, the step and what became of it, so that it is the same
+// however often it is made.
+func (s *Scheduler) put(t *task, i int, kind string, now time.Time, data any) {
 	run := t.run()
-	id := run.ID + "/" + strings.TrimPrefix(kind, events.TypePrefix)
+	id := run.ID
 	if i >= 0 {
-		id = fmt.Sprintf("%s/%s/%d", run.ID, run.Plan.Steps[i].Name, run.Steps[i].Tried) + "/" + strings.TrimPrefix(kind, events.TypePrefix)
+		id = fmt.Sprintf("%s/%s/%d", run.ID, run.Plan.Steps[i].Name, run.Steps[i].Tried)
 	}
+	subject, key := subjectOf(run, i, kind)
 	run.Outbox = append(run.Outbox, must(events.NewOutcome(events.Head{
-		ID: id, Type: kind, Tenant: run.Tenant, Rule: run.Rule, Subject: subjectOf(run, i, kind, key), Key: key, Time: now,
+		ID: id + "/" + strings.TrimPrefix(kind, events.TypePrefix), Type: kind, Tenant: run.Tenant, Rule: run.Rule, Subject: subject, Key: key, Time: now,
 		CausationID: run.Causes.Newest(), CorrelationID: run.ID, TraceParent: trace(run.Trace, run.ID), Hops: run.Hops,
 	}, data)))
 }
 
-// subjectOf is the CloudEvents subject of an outcome.
-func subjectOf(run *Run, i int, kind, key string) string {
-	switch {
-	case i < 0, kind == events.TypeRunHeld:
-		return "runs/" + key
-	case run.Plan.Steps[i].Action == rules.Emit:
-		return cmp.Or(run.Plan.Steps[i].Args.Subject, "runs/"+key)
+// subjectOf is the CloudEvents subject of an outcome, and its key: the app that a step
+// is about, or the run.
+func subjectOf(run *Run, i int, kind string) (subject, key string) {
+	subject, key = "runs/"+run.ID, run.ID
+	if i < 0 || kind == events.TypeRunHeld {
+		return subject, key
 	}
-	return "apps/" + key
+	args := run.Plan.Steps[i].Args
+	if run.Plan.Steps[i].Action == rules.Emit {
+		return cmp.Or(args.Subject, subject), key
+	}
+	return "apps/" + args.App, args.App
 }
 
 // tellTenant puts what happened to the tenant as a whole into its outbox.
