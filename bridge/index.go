@@ -3,7 +3,6 @@ package bridge
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -77,15 +76,11 @@ func (x *Index) follow(ctx context.Context) error {
 	}
 	defer func() { _ = watch.Stop() }()
 	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case entry, open := <-watch.Updates():
-			if !open {
-				return errors.New("watch runs: the watch ended")
-			}
-			x.take(entry)
+		entry, err := next(ctx, watch)
+		if err != nil {
+			return fmt.Errorf("watch runs: %w", err)
 		}
+		x.take(entry)
 	}
 }
 

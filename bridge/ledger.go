@@ -31,12 +31,15 @@ const keepApps = 30 * 24 * time.Hour
 
 // Codes of the server's refusals of a conditional write.
 const (
-	codeStale   = 10071 // the condition does not hold
-	codeBusy    = 10164 // another conditional write is under way
-	writeLimit  = 5 * time.Second
+	codeStale = 10071 // the condition does not hold
+	codeBusy  = 10164 // another conditional write is under way
+)
+
+const (
+	writeLimit  = 5 * time.Second // of one write
 	pauseShort  = 50 * time.Millisecond
-	pauseLong   = 2 * time.Second
-	purgeMarker = "1s" // how long the marker of a purged key stays
+	pauseLong   = 2 * time.Second // waits for the broker grow from one to the other
+	purgeMarker = "1s"            // how long the marker of a purged key stays
 )
 
 // A Ledger keeps every run, one key each, and lets only one writer win.
@@ -141,20 +144,17 @@ func (t *Tenure) load(ctx context.Context, heard func(), endedSince time.Time) (
 	var epoch uint64
 	active := map[string]*Run{}
 	for epoch < t.epoch {
-		select {
-		case <-ctx.Done():
-			return held, since, fmt.Errorf("load tenant %s: %w", t.tenant, ctx.Err())
-		case entry, open := <-watch.Updates():
-			if !open {
-				return held, since, fmt.Errorf("load tenant %s: the connection was closed", t.tenant)
-			}
-			heard()
-			if entry == nil {
-				continue // the past is read; go on until our own epoch was seen
-			}
-			if strings.HasPrefix(entry.Key(), "epoch.") {
-				epoch, since = entry.Revision(), earlier(entry.Created(), since)
-			} else if err := held.follow(entry, active); err != nil {
+		entry, err := next(ctx, watch)
+		if err != nil {
+			return held, since, fmt.Errorf("load tenant %s: %w", t.tenant, err)
+		}
+		heard()
+		switch {
+		case entry == nil: // the past is read; go on until our own epoch was seen
+		case strings.HasPrefix(entry.Key(), "epoch."):
+			epoch, since = entry.Revision(), earlier(entry.Created(), since)
+		default:
+			if err := held.follow(entry, active); err != nil {
 				return held, since, err
 			}
 		}
@@ -167,6 +167,20 @@ func (t *Tenure) load(ctx context.Context, heard func(), endedSince time.Time) (
 		since = earlier(held.Restored.Taken.Add(-keptInMind), since)
 	}
 	return held, since, nil
+}
+
+// next returns the next entry that a watch gives; nil says that all there was has been
+// given.
+func next(ctx context.Context, watch jetstream.KeyWatcher) (jetstream.KeyValueEntry, error) {
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case entry, open := <-watch.Updates():
+		if !open {
+			return nil, errors.New("the watch ended")
+		}
+		return entry, nil
+	}
 }
 
 // What a tenant's state in the ledger is of: the last token of its key.
