@@ -2,7 +2,6 @@ package sim
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -68,10 +67,11 @@ func (r *recorder) Write(b []byte) (int, error) {
 // record runs the handler; one that cuts the connection gives an error.
 func (r *recorder) record(h http.Handler, req *http.Request) (err error) {
 	defer func() {
-		cause, _ := recover().(error)
-		if errors.Is(cause, http.ErrAbortHandler) {
+		switch cause := recover(); cause {
+		case nil:
+		case http.ErrAbortHandler:
 			err = errCut
-		} else if cause != nil {
+		default:
 			panic(cause)
 		}
 	}()
