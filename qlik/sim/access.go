@@ -141,18 +141,15 @@ func (t *Tenant) rolesIn(u *user, s *space) []string {
 
 // forbid answers a caller who may not do something.
 func (t *Tenant) forbid(detail string) *answer {
-	a := t.fail(http.StatusForbidden, "", detail)
-	return &a
+	return new(t.fail(http.StatusForbidden, "", detail))
 }
 
 // notFound answers that there is no such thing.
 func (t *Tenant) notFound(what, id string) *answer {
-	a := t.fail(http.StatusNotFound, "", what+" "+id+" does not exist.")
-	return &a
+	return new(t.fail(http.StatusNotFound, "", what+" "+id+" does not exist."))
 }
 
 // invalid answers a request that makes no sense.
 func (t *Tenant) invalid(detail string) *answer {
-	a := t.fail(http.StatusBadRequest, "", detail)
-	return &a
+	return new(t.fail(http.StatusBadRequest, "", detail))
 }

@@ -125,8 +125,7 @@ func (t *Tenant) place(r *request, spaceID string, missing int) *answer {
 	}
 	s, found := t.spaces.byID[spaceID]
 	if !found || !t.sees(r.user, s) {
-		a := t.fail(missing, "", "Space "+spaceID+" does not exist.")
-		return &a
+		return new(t.fail(missing, "", "Space "+spaceID+" does not exist."))
 	}
 	if s.kind != qlik.SpaceShared {
 		return t.forbid("Apps can not be put into a " + s.kind + " space.")

@@ -36,9 +36,6 @@ type Config struct {
 
 	// Deliver carries the requests of webhooks; default: http.DefaultTransport.
 	Deliver http.RoundTripper
-
-	// Skew is how far the tenant's clock is ahead of ours.
-	Skew time.Duration
 }
 
 // A Quota limits the calls of each user, by class. A zero Limit is Qlik's own,

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// maxCalls is how many calls a tenant remembers.
+// maxCalls is how many calls a tenant remembers; of one more, the oldest tenth is forgotten.
 const maxCalls = 250_000
 
 // A Call is one call as the tenant saw it.
@@ -32,7 +32,8 @@ func (t *Tenant) note(c Call) {
 	t.calls = append(t.calls, c)
 }
 
-// Calls gives every call so far, the oldest first; at most the last 225,000.
+// Calls gives every call so far, the oldest first; of more than 250,000 at least the
+// last 225,000.
 func (t *Tenant) Calls() []Call {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -142,16 +142,14 @@ func (t *Tenant) checked(r *request) *answer {
 	if t.document == nil {
 		d, err := newDocument(t.cfg.Dialect)
 		if err != nil {
-			a := t.fail(http.StatusInternalServerError, "", err.Error())
-			return &a
+			return new(t.fail(http.StatusInternalServerError, "", err.Error()))
 		}
 		t.document = d
 	}
 	wrong, err := t.document.check(r)
 	switch {
 	case err != nil:
-		a := t.fail(http.StatusInternalServerError, "", err.Error())
-		return &a
+		return new(t.fail(http.StatusInternalServerError, "", err.Error()))
 	case wrong != "":
 		return t.invalid(wrong)
 	}

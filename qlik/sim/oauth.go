@@ -3,6 +3,7 @@ package sim
 import (
 	"crypto/subtle"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
 	"time"
@@ -53,11 +54,7 @@ func (t *Tenant) oauthToken(r *request) answer {
 
 // forgetTokens removes the tokens that have expired.
 func (t *Tenant) forgetTokens(now time.Time) {
-	for value, known := range t.tokens {
-		if !known.expires.IsZero() && !now.Before(known.expires) {
-			delete(t.tokens, value)
-		}
-	}
+	maps.DeleteFunc(t.tokens, func(_ string, known *token) bool { return known.expired(now) })
 }
 
 // RevokeTokens makes every access token invalid at once, as when an
@@ -65,11 +62,7 @@ func (t *Tenant) forgetTokens(now time.Time) {
 func (t *Tenant) RevokeTokens() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for value, known := range t.tokens {
-		if !known.expires.IsZero() {
-			delete(t.tokens, value)
-		}
-	}
+	maps.DeleteFunc(t.tokens, func(_ string, known *token) bool { return !known.expires.IsZero() })
 }
 
 // meBody is the caller on the wire.

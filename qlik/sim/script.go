@@ -52,7 +52,7 @@ func newWords() words {
 func readScript(w words, text string) course {
 	var c course
 	text = w.line.ReplaceAllString(w.block.ReplaceAllString(text, ""), "")
-	for _, statement := range statements(text) {
+	for _, statement := range split(text, ';') {
 		if w.exit.MatchString(statement) {
 			break
 		}
@@ -145,9 +145,6 @@ func fields(w words, list string) []string {
 	}
 	return names
 }
-
-// statements splits a script at its semicolons.
-func statements(text string) []string { return split(text, ';') }
 
 // split cuts a text at a separator, but not within quotes or brackets.
 func split(text string, at rune) []string {

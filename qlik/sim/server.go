@@ -140,7 +140,7 @@ func (t *Tenant) carryOut(r *request, run operation) answer {
 	}
 	key, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	proof := t.tokens[key]
-	if !bearer || proof == nil || (!proof.expires.IsZero() && !r.now.Before(proof.expires)) {
+	if !bearer || proof == nil || proof.expired(r.now) {
 		return t.fail(http.StatusUnauthorized, "", "The bearer token is missing, unknown or expired.")
 	}
 	r.user = proof.user

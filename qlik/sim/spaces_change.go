@@ -30,8 +30,7 @@ func (t *Tenant) createSpace(r *request) answer {
 func (t *Tenant) taken(name string, except *space) *answer {
 	for _, s := range t.spaces.all() {
 		if s != except && strings.EqualFold(s.name, name) {
-			a := t.fail(http.StatusConflict, "", "A space with this name already exists.")
-			return &a
+			return new(t.fail(http.StatusConflict, "", "A space with this name already exists."))
 		}
 	}
 	return nil

@@ -21,7 +21,7 @@ type Tenant struct {
 
 	mu      sync.Mutex
 	ids     *rand.Rand
-	ahead   time.Duration // of our clock
+	ahead   time.Duration // of our clock; see Advance
 	first   *user         // the one whom the API key and the OAuth client stand for
 	users   map[string]*user
 	tokens  map[string]*token
@@ -50,13 +50,15 @@ type token struct {
 	expires time.Time // zero: never
 }
 
+// expired says that the token proves nothing any more.
+func (k *token) expired(now time.Time) bool { return !k.expires.IsZero() && !now.Before(k.expires) }
+
 // New returns a tenant with sample apps and spaces.
 func New(cfg Config) *Tenant {
 	cfg = cfg.withDefaults()
 	t := &Tenant{
 		cfg:     cfg,
 		ids:     newIDs(cfg.Seed),
-		ahead:   cfg.Skew,
 		users:   map[string]*user{},
 		tokens:  map[string]*token{},
 		apps:    newTable[*app](),
