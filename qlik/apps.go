@@ -1,6 +1,7 @@
 package qlik
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"time"
@@ -87,7 +88,7 @@ func (c *Client) GetAppsPrivileges(ctx context.Context) ([]string, error) {
 // CreateApp creates an empty app.
 func (c *Client) CreateApp(ctx context.Context, app AppCreate) (App, error) {
 	const op = "createApp"
-	if err := first(checkRequired(op, "name", app.Name), checkLength(op, "name", app.Name)); err != nil {
+	if err := cmp.Or(checkRequired(op, "name", app.Name), checkLength(op, "name", app.Name)); err != nil {
 		return App{}, err
 	}
 	return c.app(ctx, call{op: op, body: c.dialect.wrap(app)})

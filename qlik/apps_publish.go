@@ -1,6 +1,9 @@
 package qlik
 
-import "context"
+import (
+	"cmp"
+	"context"
+)
 
 // AppPublish says how a source app is published to a managed space, or, with
 // TargetID, which published app it replaces.
@@ -39,7 +42,7 @@ type publishAttributes struct {
 // the published app. A repeat publishes it once more.
 func (c *Client) PublishApp(ctx context.Context, appID string, to AppPublish) (App, error) {
 	const op = "publishApp"
-	if err := first(checkRequired(op, "spaceId", to.SpaceID), c.checkPublish(op, to)); err != nil {
+	if err := cmp.Or(checkRequired(op, "spaceId", to.SpaceID), c.checkPublish(op, to)); err != nil {
 		return App{}, err
 	}
 	return c.app(ctx, call{op: op, path: []string{appID}, body: to.body()})
@@ -53,7 +56,7 @@ func (c *Client) RepublishApp(ctx context.Context, appID string, to AppPublish) 
 	if c.dialect == Cloud {
 		required = checkRequired(op, "targetId", to.TargetID)
 	}
-	if err := first(required, c.checkPublish(op, to)); err != nil {
+	if err := cmp.Or(required, c.checkPublish(op, to)); err != nil {
 		return App{}, err
 	}
 	body := to.body()
@@ -70,7 +73,7 @@ func (c *Client) checkPublish(op string, to AppPublish) error {
 	if c.dialect == Cloud {
 		known = append(known, "target")
 	}
-	return first(checkOneOf(op, "data", to.Data, known...), checkLength(op, "name", to.Name))
+	return cmp.Or(checkOneOf(op, "data", to.Data, known...), checkLength(op, "name", to.Name))
 }
 
 func (p AppPublish) body() publishBody {

@@ -1,6 +1,7 @@
 package qlik
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -79,7 +80,7 @@ type AppImport struct {
 // is an io.Seeker, when an expired token made Qlik refuse the first.
 func (c *Client) ImportApp(ctx context.Context, file io.Reader, as AppImport) (App, error) {
 	const op = "importApp"
-	if err := first(checkOneOf(op, "mode", as.Mode, "", ImportNew, ImportAutoReplace), checkLength(op, "name", as.Name)); err != nil {
+	if err := cmp.Or(checkOneOf(op, "mode", as.Mode, "", ImportNew, ImportAutoReplace), checkLength(op, "name", as.Name)); err != nil {
 		return App{}, err
 	}
 	if file == nil {

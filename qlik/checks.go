@@ -13,16 +13,6 @@ const (
 	maxPage      = 100 // records of a page
 )
 
-// first gives the first error of several checks.
-func first(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func checkRequired(op, field, value string) error {
 	if value == "" {
 		return invalid(op, "%s is required", field)

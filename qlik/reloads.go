@@ -1,6 +1,7 @@
 package qlik
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"iter"
@@ -137,7 +138,7 @@ func (r ReloadCreate) check(op string) error {
 		return invalid(op, "%d variables, at most %d are allowed", len(r.Variables), maxVariables)
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.Variables)) {
-		err := first(checkRequired(op, "a variable's name", name), checkLength(op, "a variable's name", name),
+		err := cmp.Or(checkRequired(op, "a variable's name", name), checkLength(op, "a variable's name", name),
 			checkLength(op, "variable "+name, r.Variables[name]))
 		if err != nil {
 			return err

@@ -1,6 +1,7 @@
 package qlik
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"iter"
@@ -80,7 +81,7 @@ type SpaceQuery struct {
 // ListSpaces gives one page of the spaces that the caller has access to.
 func (c *Client) ListSpaces(ctx context.Context, q SpaceQuery) (Page[Space], error) {
 	const op = "listSpaces"
-	if err := first(checkLimit(op, q.Limit), checkOneOf(op, "type", q.Type, "", SpaceShared, SpaceManaged, SpaceData)); err != nil {
+	if err := cmp.Or(checkLimit(op, q.Limit), checkOneOf(op, "type", q.Type, "", SpaceShared, SpaceManaged, SpaceData)); err != nil {
 		return Page[Space]{}, err
 	}
 	query := url.Values{
@@ -102,7 +103,7 @@ func (c *Client) Spaces(ctx context.Context, q SpaceQuery) iter.Seq2[Space, erro
 // CreateSpace creates a space. Its name must be new in the tenant.
 func (c *Client) CreateSpace(ctx context.Context, space SpaceCreate) (Space, error) {
 	const op = "createSpace"
-	err := first(checkRequired(op, "name", space.Name), checkOneOf(op, "type", space.Type, SpaceShared, SpaceManaged, SpaceData))
+	err := cmp.Or(checkRequired(op, "name", space.Name), checkOneOf(op, "type", space.Type, SpaceShared, SpaceManaged, SpaceData))
 	if err != nil {
 		return Space{}, err
 	}

@@ -1,6 +1,7 @@
 package qlik
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"iter"
@@ -98,7 +99,7 @@ func (c *Client) CreateSpaceAssignment(ctx context.Context, spaceID string, a Sp
 	if c.dialect == Cloud {
 		types = append(types, AssigneeBot)
 	}
-	err := first(checkOneOf(op, "type", a.Type, types...), checkRequired(op, "assigneeId", a.AssigneeID), c.checkRoles(op, a.Roles))
+	err := cmp.Or(checkOneOf(op, "type", a.Type, types...), checkRequired(op, "assigneeId", a.AssigneeID), c.checkRoles(op, a.Roles))
 	if err != nil {
 		return SpaceAssignment{}, err
 	}

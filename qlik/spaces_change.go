@@ -1,6 +1,7 @@
 package qlik
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -36,7 +37,7 @@ func (c *Client) PatchSpace(ctx context.Context, spaceID string, patch ...JSONPa
 		known = []string{"replace"}
 	}
 	for _, p := range patch {
-		err := first(checkOneOf(op, "op", p.Op, known...), checkOneOf(op, "path", p.Path, "/name", "/ownerId", "/description"))
+		err := cmp.Or(checkOneOf(op, "op", p.Op, known...), checkOneOf(op, "path", p.Path, "/name", "/ownerId", "/description"))
 		if err != nil {
 			return Space{}, err
 		}

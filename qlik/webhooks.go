@@ -1,6 +1,7 @@
 package qlik
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"iter"
@@ -89,7 +90,7 @@ func (c *Client) CreateWebhook(ctx context.Context, webhook WebhookCreate) (Webh
 	if c.dialect != Cloud {
 		return out, &Error{Op: op, Err: ErrNotInDialect}
 	}
-	if err := first(checkRequired(op, "name", webhook.Name), checkRequired(op, "url", webhook.URL)); err != nil {
+	if err := cmp.Or(checkRequired(op, "name", webhook.Name), checkRequired(op, "url", webhook.URL)); err != nil {
 		return out, err
 	}
 	if err := c.do(ctx, call{op: op, body: webhook}, &out); err != nil {
