@@ -51,12 +51,8 @@ func (c *Client) GetAppScripts(ctx context.Context, appID string) ([]AppScript, 
 // GetAppScript gives one version of an app's script with its text; "current" is
 // the last one. It needs the live service.
 func (c *Client) GetAppScript(ctx context.Context, appID, scriptID string) (AppScript, error) {
-	const op = "getAppScript"
-	if c.dialect != Cloud {
-		return AppScript{}, &Error{Op: op, Err: ErrNotInDialect}
-	}
 	var out AppScript
-	if err := c.do(ctx, call{op: op, path: []string{appID, scriptID}}, &out); err != nil {
+	if err := c.do(ctx, call{op: "getAppScript", path: []string{appID, scriptID}}, &out); err != nil {
 		return AppScript{}, err
 	}
 	if out.ID == "" {

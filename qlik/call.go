@@ -39,6 +39,9 @@ func (c *Client) do(ctx context.Context, k call, out any) error {
 // closes its body. A 401 is sent again once if a fresh token may help.
 func (c *Client) send(ctx context.Context, k call) (*http.Response, error) {
 	op := c.operations[k.op]
+	if op.cloudOnly && c.dialect != Cloud {
+		return nil, &Error{Op: k.op, Err: ErrNotInDialect}
+	}
 	target, err := c.target(op, k)
 	if err != nil {
 		return nil, err

@@ -137,7 +137,20 @@ func TestWhatTheDialectLacksIsSaid(t *testing.T) {
 	_, found := c.FindPublished(t.Context(), "x", "s")
 	_, named := c.FindByName(t.Context(), "n", "")
 	_, script := c.GetAppScript(t.Context(), "x", "current")
-	for _, err := range []error{found, named, script} {
+	_, made := c.CreateWebhook(t.Context(), qlik.WebhookCreate{Name: "w", URL: "https://gateway.example"})
+	patched := c.PatchWebhook(t.Context(), "w", qlik.WebhookPatch{Path: "/enabled", Value: true})
+	_, resent := c.ResendWebhookDelivery(t.Context(), "w", "d")
+	lacks := []error{found, named, script, made, patched, resent}
+	for _, err := range c.Webhooks(t.Context()) {
+		lacks = append(lacks, err)
+	}
+	for _, err := range c.WebhookDeliveries(t.Context(), "w") {
+		lacks = append(lacks, err)
+	}
+	if len(lacks) != 8 {
+		t.Errorf("walks of what is not there gave %d errors", len(lacks)-6)
+	}
+	for _, err := range lacks {
 		if e := failed(t, err); !errors.Is(err, qlik.ErrNotInDialect) || e.Reason() != qlik.ReasonNotInDialect {
 			t.Errorf("got %v", err)
 		}

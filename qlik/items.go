@@ -73,15 +73,9 @@ func (c *Client) find(ctx context.Context, query url.Values, matches func(Item) 
 
 // items walks the catalogue's apps, the newest first.
 func (c *Client) items(ctx context.Context, query url.Values) iter.Seq2[Item, error] {
-	const op = "listItems"
 	query.Set("resourceType", "app")
 	query.Set("limit", number(maxPage))
 	query.Set("sort", "-createdAt")
 	query.Set("noActions", "true")
-	return pages(op, func(link string) (Page[Item], error) {
-		if c.dialect != Cloud {
-			return Page[Item]{}, &Error{Op: op, Err: ErrNotInDialect}
-		}
-		return list[Item](ctx, c, call{op: op, query: query}, link)
-	}, "")
+	return walk[Item](ctx, c, call{op: "listItems", query: query})
 }

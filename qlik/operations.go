@@ -30,6 +30,8 @@ type Operation struct {
 
 	// CloudPath is the path that the live service uses where it is not Path.
 	CloudPath string
+
+	cloudOnly bool // the document's dialect has no such call
 }
 
 // Operations lists all operations of Qlik's API document, in its order.
@@ -78,15 +80,16 @@ func Operations() []Operation {
 
 // beyond lists what the client needs of the live service outside the document.
 func beyond() []Operation {
+	const get, post, patch = http.MethodGet, http.MethodPost, http.MethodPatch
 	return []Operation{
-		{ID: "getMe", Method: http.MethodGet, Path: "/users/me", Class: ClassRead, Idempotent: true},
-		{ID: "listItems", Method: http.MethodGet, Path: "/items", Class: ClassRead, Idempotent: true},
-		{ID: "getAppScript", Method: http.MethodGet, Path: "/apps/{appId}/scripts/{scriptId}", Class: ClassRead, Idempotent: true},
-		{ID: "getWebhooks", Method: http.MethodGet, Path: "/webhooks", Class: ClassRead, Idempotent: true},
-		{ID: "createWebhook", Method: http.MethodPost, Path: "/webhooks", Class: ClassWrite},
-		{ID: "patchWebhook", Method: http.MethodPatch, Path: "/webhooks/{webhookId}", Class: ClassWrite, Idempotent: true},
-		{ID: "getWebhookDeliveries", Method: http.MethodGet, Path: "/webhooks/{webhookId}/deliveries", Class: ClassRead, Idempotent: true},
-		{ID: "resendWebhookDelivery", Method: http.MethodPost, Path: "/webhooks/{webhookId}/deliveries/{deliveryId}/actions/resend", Class: ClassWrite},
-		{ID: "download", Method: http.MethodGet, Path: "/", Class: ClassRead, Idempotent: true, Slow: true},
+		{ID: "getMe", Method: get, Path: "/users/me", Class: ClassRead, Idempotent: true, cloudOnly: true},
+		{ID: "listItems", Method: get, Path: "/items", Class: ClassRead, Idempotent: true, cloudOnly: true},
+		{ID: "getAppScript", Method: get, Path: "/apps/{appId}/scripts/{scriptId}", Class: ClassRead, Idempotent: true, cloudOnly: true},
+		{ID: "getWebhooks", Method: get, Path: "/webhooks", Class: ClassRead, Idempotent: true, cloudOnly: true},
+		{ID: "createWebhook", Method: post, Path: "/webhooks", Class: ClassWrite, cloudOnly: true},
+		{ID: "patchWebhook", Method: patch, Path: "/webhooks/{webhookId}", Class: ClassWrite, Idempotent: true, cloudOnly: true},
+		{ID: "getWebhookDeliveries", Method: get, Path: "/webhooks/{webhookId}/deliveries", Class: ClassRead, Idempotent: true, cloudOnly: true},
+		{ID: "resendWebhookDelivery", Method: post, Path: "/webhooks/{webhookId}/deliveries/{deliveryId}/actions/resend", Class: ClassWrite, cloudOnly: true},
+		{ID: "download", Method: get, Path: "/", Class: ClassRead, Idempotent: true, Slow: true},
 	}
 }

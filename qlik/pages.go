@@ -51,6 +51,11 @@ func list[T any](ctx context.Context, c *Client, k call, link string) (Page[T], 
 	return page, err
 }
 
+// walk walks a listing from its first page. Each page is one call; after an error it ends.
+func walk[T any](ctx context.Context, c *Client, k call) iter.Seq2[T, error] {
+	return pages(k.op, func(link string) (Page[T], error) { return list[T](ctx, c, k, link) }, "")
+}
+
 // pages walks a listing from the page that link leads to; "" is the first one.
 func pages[T any](op string, fetch func(link string) (Page[T], error), link string) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {

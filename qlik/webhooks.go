@@ -87,9 +87,6 @@ func (c *Client) Webhooks(ctx context.Context) iter.Seq2[Webhook, error] {
 func (c *Client) CreateWebhook(ctx context.Context, webhook WebhookCreate) (Webhook, error) {
 	const op = "createWebhook"
 	var out Webhook
-	if c.dialect != Cloud {
-		return out, &Error{Op: op, Err: ErrNotInDialect}
-	}
 	if err := cmp.Or(checkRequired(op, "name", webhook.Name), checkRequired(op, "url", webhook.URL)); err != nil {
 		return out, err
 	}
@@ -101,15 +98,11 @@ func (c *Client) CreateWebhook(ctx context.Context, webhook WebhookCreate) (Webh
 
 // PatchWebhook changes a webhook: all of the patch or nothing of it.
 func (c *Client) PatchWebhook(ctx context.Context, webhookID string, patch ...WebhookPatch) error {
-	const op = "patchWebhook"
-	if c.dialect != Cloud {
-		return &Error{Op: op, Err: ErrNotInDialect}
-	}
 	body := []map[string]any{}
 	for _, p := range patch {
 		body = append(body, map[string]any{"op": "replace", "path": p.Path, "value": p.Value})
 	}
-	return c.do(ctx, call{op: op, path: []string{webhookID}, body: body}, nil)
+	return c.do(ctx, call{op: "patchWebhook", path: []string{webhookID}, body: body}, nil)
 }
 
 // WebhookDeliveries walks the deliveries of a webhook, the newest first.
@@ -122,21 +115,7 @@ func (c *Client) WebhookDeliveries(ctx context.Context, webhookID string) iter.S
 // ResendWebhookDelivery sends an event once more, to where the webhook leads now. The
 // new delivery may have failed too.
 func (c *Client) ResendWebhookDelivery(ctx context.Context, webhookID, deliveryID string) (Delivery, error) {
-	const op = "resendWebhookDelivery"
 	var out Delivery
-	if c.dialect != Cloud {
-		return out, &Error{Op: op, Err: ErrNotInDialect}
-	}
-	err := c.do(ctx, call{op: op, path: []string{webhookID, deliveryID}}, &out)
+	err := c.do(ctx, call{op: "resendWebhookDelivery", path: []string{webhookID, deliveryID}}, &out)
 	return out, err
-}
-
-// walk walks a listing of the live service.
-func walk[T any](ctx context.Context, c *Client, k call) iter.Seq2[T, error] {
-	return pages(k.op, func(link string) (Page[T], error) {
-		if c.dialect != Cloud {
-			return Page[T]{}, &Error{Op: k.op, Err: ErrNotInDialect}
-		}
-		return list[T](ctx, c, k, link)
-	}, "")
 }
