@@ -174,31 +174,39 @@ func (a *Args) setText(path, text string) error {
 	if path == "subject" && strings.ContainsFunc(text, notOfAttributes) {
 		return errors.New("has a control character, which no attribute of an event may have")
 	}
+	field := a.text(path)
+	switch {
+	case field != nil:
+		*field = text
+	case !isVariable:
+		return fmt.Errorf("no argument %q", path)
+	case a.Variables == nil:
+		a.Variables = map[string]string{variable: text}
+	default:
+		a.Variables[variable] = text
+	}
+	return nil
+}
+
+// text is where the text at path is kept; nil when the argument of that name is none.
+func (a *Args) text(path string) *string {
 	switch path {
 	case "app":
-		a.App = text
+		return &a.App
 	case "space":
-		a.Space = text
+		return &a.Space
 	case "target":
-		a.Target = text
+		return &a.Target
 	case "name":
-		a.Name = text
+		return &a.Name
 	case "description":
-		a.Description = text
+		return &a.Description
 	case "that":
-		a.That = text
+		return &a.That
 	case "type":
-		a.Type = text
+		return &a.Type
 	case "subject":
-		a.Subject = text
-	default:
-		if !isVariable {
-			return fmt.Errorf("no argument %q", path)
-		}
-		if a.Variables == nil {
-			a.Variables = map[string]string{}
-		}
-		a.Variables[variable] = text
+		return &a.Subject
 	}
 	return nil
 }
@@ -208,20 +216,10 @@ func notOfAttributes(r rune) bool { return unicode.IsControl(r) || r == utf8.Run
 
 // get returns the text at path, "" when it is not set or not text.
 func (a *Args) get(path string) string {
-	switch path {
-	case "app":
-		return a.App
-	case "space":
-		return a.Space
-	case "target":
-		return a.Target
-	case "that":
-		return a.That
-	case "type":
-		return a.Type
-	default:
-		return ""
+	if field := a.text(path); field != nil {
+		return *field
 	}
+	return ""
 }
 
 // missing returns the first argument that the step's action needs and that is
@@ -236,7 +234,7 @@ func (s *Step) missing() string {
 	return ""
 }
 
-// takes reports whether the action has an argument of that name.
+// takesArgument reports whether the action has an argument of that name.
 func (s *Signature) takesArgument(name string) bool {
 	return slices.Contains(s.Takes, name)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 )
 
 // Allow narrows what the events of one source may ask for, whatever the rules say.
@@ -26,6 +27,7 @@ func (d denial) Unwrap() error { return ErrNotAllowed }
 
 func deny(format string, args ...any) error { return denial{fmt.Sprintf(format, args...)} }
 
+// An allowance is an Allow with its names resolved.
 type allowance struct {
 	apps    map[string]bool // ids; nil = every app
 	actions []Action        // nil = every action
@@ -34,13 +36,17 @@ type allowance struct {
 	ceiling int             // no run has a higher priority
 }
 
+// addAllow takes in what a source may ask for, and reports what in it leads nowhere.
 func (d *directory) addAllow(source string, allow Allow, tenants []string) []Problem {
 	var problems []Problem
-	allowed := allowance{tenants: allow.Tenants, ceiling: priorityHigh}
+	report := func(text string, path ...string) {
+		problems = append(problems, Problem{Path: append([]string{"sources", source, "allow"}, path...), Text: text})
+	}
+	allowed := allowance{tenants: allow.Tenants}
 	for i, name := range allow.Apps {
 		id, err := d.app(name)
 		if err != nil {
-			problems = append(problems, Problem{Path: []string{"sources", source, "allow", "apps", fmt.Sprint(i)}, Text: err.Error()})
+			report(err.Error(), "apps", strconv.Itoa(i))
 		}
 		if allowed.apps == nil {
 			allowed.apps = map[string]bool{}
@@ -49,14 +55,13 @@ func (d *directory) addAllow(source string, allow Allow, tenants []string) []Pro
 	}
 	for i, action := range allow.Actions {
 		if signatureOf(action) == nil {
-			text := unknown("action", string(action), actionNames())
-			problems = append(problems, Problem{Path: []string{"sources", source, "allow", "actions", fmt.Sprint(i)}, Text: text})
+			report(unknown("action", string(action), actionNames()), "actions", strconv.Itoa(i))
 		}
 		allowed.actions = append(allowed.actions, action)
 	}
 	for i, name := range allow.Tenants {
 		if !slices.Contains(tenants, name) {
-			problems = append(problems, Problem{Path: []string{"sources", source, "allow", "tenants", fmt.Sprint(i)}, Text: unknown("tenant", name, tenants)})
+			report(unknown("tenant", name, tenants), "tenants", strconv.Itoa(i))
 		}
 	}
 	if allow.Spaces != nil {
@@ -65,15 +70,11 @@ func (d *directory) addAllow(source string, allow Allow, tenants []string) []Pro
 	for _, space := range allow.Spaces {
 		allowed.spaces[space] = true
 	}
-	switch allow.Priority {
-	case "", "high":
-	case "normal":
-		allowed.ceiling = priorityNormal
-	case "low":
-		allowed.ceiling = priorityLow
-	default:
-		problems = append(problems, Problem{Path: []string{"sources", source, "allow", "priority"}, Text: unknown("priority", allow.Priority, []string{"high", "normal", "low"})})
+	ceiling, wrong := priorityOf(allow.Priority, priorityHigh)
+	if wrong != "" {
+		report(wrong, "priority")
 	}
+	allowed.ceiling = ceiling
 	d.allow[source] = allowed
 	return problems
 }

@@ -130,6 +130,12 @@ func validName(name string) bool {
 	return regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`).MatchString(name)
 }
 
+// isIdentifier reports whether name can follow a dot in CEL, as steps and parts of a
+// join do.
+func isIdentifier(name string) bool {
+	return regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`).MatchString(name)
+}
+
 func (c *compiler) checkName(name string) {
 	switch {
 	case name == "":

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -93,7 +92,7 @@ func (s *stepCompiler) checkNames(item StepDefinition) bool {
 	for _, key := range item.others {
 		s.reportAt(append(s.path, key), "unexpected key %q beside %s; a step is one action, with its own name under as", key, item.Action)
 	}
-	if !regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`).MatchString(s.step.fixed.Name) {
+	if !isIdentifier(s.step.fixed.Name) {
 		s.reportAt(append(s.path, "as"), "%q is not a name of a step; expected a letter, then letters, digits and _, all lower case", item.As)
 	}
 	for _, other := range s.earlier {

@@ -44,7 +44,7 @@ func (c *compiler) gather(def GatherDefinition) Gather {
 	}
 	switch {
 	case def.Count < 0 || def.Count > maxGathered:
-		c.reportAt([]string{"gather", "count"}, "%s events; expected 1 to %d", strconv.Itoa(def.Count), maxGathered)
+		c.reportAt([]string{"gather", "count"}, "%d events; expected 1 to %d", def.Count, maxGathered)
 	case def.Count > 0 && def.Quiet == "" && def.Max == "":
 		c.reportAt([]string{"gather", "count"}, "without max, fewer than %d events wait until the run's deadline; give both, as in {count: 10, max: 5m}", def.Count)
 	case def.Max != "" && def.Quiet == "" && def.Count == 0:
@@ -65,17 +65,25 @@ const (
 	priorityLow
 )
 
-func (c *compiler) priority(name string) int {
-	switch name {
-	case "high":
-		return priorityHigh
-	case "", "normal":
-		return priorityNormal
-	case "low":
-		return priorityLow
+// priorityOf reads a priority; "" means the fallback, which also stands for a name that
+// is none: then the text says what is wrong with it.
+func priorityOf(name string, fallback int) (priority int, wrong string) {
+	names := []string{priorityHigh: "high", priorityNormal: "normal", priorityLow: "low"}
+	if name == "" {
+		return fallback, ""
 	}
-	c.report("priority", "%s", unknown("priority", name, []string{"high", "normal", "low"}))
-	return priorityNormal
+	if priority = slices.Index(names, name); priority < 0 {
+		return fallback, unknown("priority", name, names)
+	}
+	return priority, ""
+}
+
+func (c *compiler) priority(name string) int {
+	priority, wrong := priorityOf(name, priorityNormal)
+	if wrong != "" {
+		c.report("priority", "%s", wrong)
+	}
+	return priority
 }
 
 func (c *compiler) retry(def RetryDefinition) Retry {
@@ -86,7 +94,7 @@ func (c *compiler) retry(def RetryDefinition) Retry {
 	}
 	switch {
 	case def.Attempts < 0 || def.Attempts > maxAttempts:
-		c.reportAt([]string{"retry", "attempts"}, "%s attempts; expected 1 to %d", strconv.Itoa(def.Attempts), maxAttempts)
+		c.reportAt([]string{"retry", "attempts"}, "%d attempts; expected 1 to %d", def.Attempts, maxAttempts)
 	case def.Attempts > 0:
 		retry.Attempts = def.Attempts
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -80,7 +79,7 @@ func (c *compiler) join(def Definition) *join {
 // part compiles one part of a join.
 func (c *compiler) part(name string, def PartDefinition) role {
 	path := []string{"on", "all", name}
-	if !regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`).MatchString(name) {
+	if !isIdentifier(name) {
 		c.reportAt(path, "%q is not a name of a part; expected a letter, then letters, digits and _, all lower case", name)
 	}
 	if !slices.Contains(c.sources(), def.Source) {
@@ -168,7 +167,7 @@ func ResolveParts(steps []Step, events map[string]Event, results map[string]map[
 		step := &resolved[i]
 		step.Args.Variables, step.Args.Data, step.Late = maps.Clone(step.Args.Variables), maps.Clone(step.Args.Data), maps.Clone(step.Late)
 		for _, path := range sortedKeys(step.Late) {
-			done, err := l.resolveNow(step, path, vars, i == 0)
+			done, err := l.resolve(step, path, vars, i == 0)
 			if err != nil {
 				return nil, fmt.Errorf("resolve %s of step %s: %w", path, step.Name, err)
 			}
@@ -183,8 +182,9 @@ func ResolveParts(steps []Step, events map[string]Event, results map[string]map[
 	return resolved, nil
 }
 
-// resolveNow fills in one argument, unless it waits for a step that has not run.
-func (l *language) resolveNow(step *Step, path string, vars *variables, must bool) (bool, error) {
+// resolve fills in one argument, unless it waits for a step that has not run and need
+// not be made now. It says whether it did.
+func (l *language) resolve(step *Step, path string, vars *variables, must bool) (bool, error) {
 	t, err := l.template(step.Late[path])
 	if err != nil {
 		return false, err

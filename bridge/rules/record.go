@@ -27,9 +27,3 @@ func CompileRecord(document []byte) (*Set, error) {
 	}
 	return set, nil
 }
-
-// Has says whether the set has a rule of that name.
-func (s *Set) Has(rule string) bool {
-	_, ok := s.byName[rule]
-	return ok
-}

@@ -60,6 +60,12 @@ func (s *Set) Listeners() []Listener {
 	return all
 }
 
+// Has says whether the set has a rule of that name.
+func (s *Set) Has(rule string) bool {
+	_, ok := s.byName[rule]
+	return ok
+}
+
 // Route finds the rules that the event matches. It is pure.
 func (s *Set) Route(ev Event) Routing {
 	var routing Routing

@@ -109,22 +109,10 @@ func Resolve(step Step, ev Event, results map[string]map[string]any) (Step, erro
 	}
 	step.Args.Variables, step.Args.Data = maps.Clone(step.Args.Variables), maps.Clone(step.Args.Data)
 	for _, path := range sortedKeys(step.Late) {
-		if err := l.resolve(&step.Args, path, step.Late[path], vars); err != nil {
+		if _, err := l.resolve(&step, path, vars, true); err != nil {
 			return Step{}, fmt.Errorf("resolve %s of step %s: %w", path, step.Name, err)
 		}
 	}
 	step.Late, step.Needs = nil, nil
 	return step, nil
-}
-
-func (l *language) resolve(args *Args, path, source string, vars *variables) error {
-	t, err := l.template(source)
-	if err != nil {
-		return err
-	}
-	value, err := t.eval(vars)
-	if err != nil {
-		return err
-	}
-	return args.set(path, value)
 }
