@@ -137,7 +137,7 @@ func (s *stepCompiler) understand(name string, value any) error {
 	if err := t.fits(kindOf(name)); err != nil {
 		return err
 	}
-	if !s.own && slices.ContainsFunc(t.parts, func(p part) bool { return p.expression != nil && p.expression.own }) {
+	if !s.own && slices.ContainsFunc(t.pieces, func(p piece) bool { return p.expression != nil && p.expression.own }) {
 		return errOwn
 	}
 	if err := s.join.checkParts(t); err != nil {
@@ -207,14 +207,14 @@ func (s *stepCompiler) narrowed() bool {
 	})
 }
 
-// readsEvent reports whether the event decides part of the value.
+// readsEvent reports whether the event decides some of the value.
 func (t *template) readsEvent() bool {
-	return slices.ContainsFunc(t.parts, func(p part) bool { return p.expression != nil && p.expression.event })
+	return slices.ContainsFunc(t.pieces, func(p piece) bool { return p.expression != nil && p.expression.event })
 }
 
-// readsParts reports whether an event of a join decides part of the value.
+// readsParts reports whether an event of a join decides some of the value.
 func (t *template) readsParts() bool {
-	return slices.ContainsFunc(t.parts, func(p part) bool { return p.expression != nil && len(p.expression.parts) > 0 })
+	return slices.ContainsFunc(t.pieces, func(p piece) bool { return p.expression != nil && len(p.expression.parts) > 0 })
 }
 
 // fits reports why the template can never give a value of that kind.
@@ -229,12 +229,12 @@ func (t *template) fits(k kind) error {
 	if k != kindText && t.single() == nil {
 		return fmt.Errorf("expected %s; a template of several parts is text", k)
 	}
-	for _, part := range t.parts {
-		if part.expression == nil {
+	for _, piece := range t.pieces {
+		if piece.expression == nil {
 			continue
 		}
-		if output := part.expression.output; !fits(output, types) {
-			return errors.New("expected " + string(k) + "; ${" + part.expression.source + "} gives " + output.String())
+		if output := piece.expression.output; !fits(output, types) {
+			return errors.New("expected " + string(k) + "; ${" + piece.expression.source + "} gives " + output.String())
 		}
 	}
 	return nil

@@ -119,7 +119,7 @@ func (j *join) from(source string) []string {
 // checkParts reports why an argument's expressions cannot be evaluated: in a join,
 // what an event says is read of one of its parts; elsewhere there are none.
 func (j *join) checkParts(t *template) error {
-	for _, p := range t.parts {
+	for _, p := range t.pieces {
 		switch e := p.expression; {
 		case e == nil:
 		case j == nil && len(e.parts) > 0:

@@ -108,14 +108,14 @@ func (l *language) template(source string) (*template, error) {
 	t := &template{}
 	for _, segment := range segments {
 		if !segment.cel {
-			t.parts = append(t.parts, part{literal: segment.text})
+			t.pieces = append(t.pieces, piece{literal: segment.text})
 			continue
 		}
 		e, err := l.compile(segment.text)
 		if err != nil {
 			return nil, err
 		}
-		t.parts = append(t.parts, part{expression: e})
+		t.pieces = append(t.pieces, piece{expression: e})
 	}
 	return t, nil
 }

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// A segment is a part of a template: literal text, or the CEL between ${ and }.
+// A segment is a piece of a template as written: literal text, or the CEL between ${ and }.
 type segment struct {
 	text string
 	cel  bool
@@ -94,11 +94,11 @@ func stringLength(text string, at int) int {
 
 // A template is an argument's text with its expressions compiled.
 type template struct {
-	parts []part
+	pieces []piece
 }
 
-// A part is literal text when expression is nil.
-type part struct {
+// A piece is literal text when expression is nil.
+type piece struct {
 	literal    string
 	expression *expression
 }
@@ -106,10 +106,10 @@ type part struct {
 // constant returns the text of a template without expressions.
 func (t *template) constant() (string, bool) {
 	switch {
-	case len(t.parts) == 0:
+	case len(t.pieces) == 0:
 		return "", true
-	case len(t.parts) == 1 && t.parts[0].expression == nil:
-		return t.parts[0].literal, true
+	case len(t.pieces) == 1 && t.pieces[0].expression == nil:
+		return t.pieces[0].literal, true
 	default:
 		return "", false
 	}
@@ -118,18 +118,18 @@ func (t *template) constant() (string, bool) {
 // single returns the expression of a template that is one ${...} and nothing
 // else; such a template keeps the type of its value.
 func (t *template) single() *expression {
-	if len(t.parts) != 1 {
+	if len(t.pieces) != 1 {
 		return nil
 	}
-	return t.parts[0].expression
+	return t.pieces[0].expression
 }
 
 // steps returns what the template reads of the results of steps.
 func (t *template) steps() []reference {
 	var references []reference
-	for _, part := range t.parts {
-		if part.expression != nil {
-			references = append(references, part.expression.steps...)
+	for _, piece := range t.pieces {
+		if piece.expression != nil {
+			references = append(references, piece.expression.steps...)
 		}
 	}
 	return references
@@ -141,18 +141,18 @@ func (t *template) eval(vars *variables) (any, error) {
 		return e.value(vars)
 	}
 	var text strings.Builder
-	for _, part := range t.parts {
-		if part.expression == nil {
-			text.WriteString(part.literal)
+	for _, piece := range t.pieces {
+		if piece.expression == nil {
+			text.WriteString(piece.literal)
 			continue
 		}
-		value, err := part.expression.value(vars)
+		value, err := piece.expression.value(vars)
 		if err != nil {
 			return nil, err
 		}
 		inner, err := asText(value)
 		if err != nil {
-			return nil, fmt.Errorf("${%s}: %w", part.expression.source, err)
+			return nil, fmt.Errorf("${%s}: %w", piece.expression.source, err)
 		}
 		text.WriteString(inner)
 	}
