@@ -11,7 +11,6 @@ import (
 	"cel.dev/cel-go/common"
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/types"
-	"cel.dev/cel-go/ext"
 )
 
 // A Data is what an app holds, as far as an assert can ask.
@@ -77,16 +76,13 @@ func compileAssertion(source string) (*expression, error) {
 	if source == "" {
 		return nil, errors.New("is empty")
 	}
-	env, err := cel.NewEnv(
+	env, err := cel.NewEnv(append(shared(),
 		cel.Variable("tables", cel.MapType(cel.StringType, cel.MapType(cel.StringType, cel.IntType))),
 		cel.Variable("fields", cel.ListType(cel.StringType)),
 		cel.Variable("reload_time", cel.DurationType),
 		cel.Variable("peak_memory", cel.IntType),
 		cel.Macros(slices.Concat(cel.StandardMacros, []cel.Macro{cel.GlobalMacro("rows", 1, rowsOf)})...),
-		ext.Strings(), ext.Math(), ext.Sets(), ext.Lists(ext.ListsMaxRangeSize(1000)),
-		cel.CrossTypeNumericComparisons(true),
-		cel.ParserExpressionSizeLimit(maxExpression), cel.RegexProgramSizeLimit(1000),
-	)
+	)...)
 	if err != nil {
 		return nil, fmt.Errorf("set up CEL: %w", err)
 	}

@@ -11,11 +11,12 @@ import (
 	"cel.dev/cel-go/ext"
 )
 
-// Bounds of one expression: its length, and how much work one evaluation may be
-// (in CEL's units; a few milliseconds), so that no body can stall the gateway.
+// Bounds of one expression, so that no body can stall the gateway.
 const (
-	maxExpression = 4096
-	maxCost       = 200_000
+	maxExpression = 4096    // its length, in characters
+	maxCost       = 200_000 // of one evaluation, in CEL's units: a few milliseconds
+	maxRange      = 1000    // items of a list that it makes
+	maxRegex      = 1000    // instructions of a regular expression in it
 )
 
 // A language is CEL with the variables and functions that rules may use. It is
@@ -37,12 +38,9 @@ func newLanguage() (*language, error) {
 			cel.Overload("day_timestamp", []*cel.Type{cel.TimestampType}, cel.StringType, cel.UnaryBinding(dayUTC)),
 			cel.Overload("day_timestamp_zone", []*cel.Type{cel.TimestampType, cel.StringType}, cel.StringType, cel.BinaryBinding(dayIn)),
 		),
-		cel.OptionalTypes(), ext.Strings(), ext.Math(), ext.Sets(), ext.Lists(ext.ListsMaxRangeSize(1000)), ext.Encoders(),
-		cel.CrossTypeNumericComparisons(true),
-		cel.DefaultUTCTimeZone(true),
-		cel.ParserExpressionSizeLimit(maxExpression),
-		cel.RegexProgramSizeLimit(1000),
+		cel.OptionalTypes(), ext.Encoders(), cel.DefaultUTCTimeZone(true),
 	}
+	options = append(options, shared()...)
 	for _, name := range slices.Concat(attributeNames(), extensionNames(), ownNames()) {
 		options = append(options, cel.Variable(name, cel.StringType))
 	}
@@ -51,6 +49,15 @@ func newLanguage() (*language, error) {
 		return nil, fmt.Errorf("set up CEL: %w", err)
 	}
 	return &language{env: env}, nil
+}
+
+// shared are the functions that rules and assertions both have, and the bounds of both.
+func shared() []cel.EnvOption {
+	return []cel.EnvOption{
+		ext.Strings(), ext.Math(), ext.Sets(), ext.Lists(ext.ListsMaxRangeSize(maxRange)),
+		cel.CrossTypeNumericComparisons(true),
+		cel.ParserExpressionSizeLimit(maxExpression), cel.RegexProgramSizeLimit(maxRegex),
+	}
 }
 
 // attributeNames are the text variables that every event has, be they empty.
