@@ -53,3 +53,14 @@ no    d: when is false
 		t.Errorf("an unknown source ends with %d, want %d", code, exitFailed)
 	}
 }
+
+func TestCommandWithoutItsConfigurationSaysHowToNameOne(t *testing.T) {
+	t.Parallel()
+	missing := filepath.Join(t.TempDir(), "gateway.yaml")
+	for _, args := range [][]string{{"explain", "--source", "jobs", "-"}, {"restore", "gateway.tar"}, {"check"}, {"run"}} {
+		code, said := said(append(args, "--config", missing)...)
+		if code != exitFailed || !strings.Contains(said, missing+": read configuration: there is no such file; --config names another") {
+			t.Errorf("gateway %s: %d, %s", args[0], code, said)
+		}
+	}
+}

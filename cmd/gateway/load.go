@@ -21,9 +21,6 @@ func loadConfig(path string) (*config, []problem) {
 // itself, also when one of them is what is wrong.
 func loadWhole(path string) (*config, []problem, []string) {
 	text, err := readFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		err = errors.New("read configuration: there is no such file; --config names another, and `gateway demo` needs none")
-	}
 	if err != nil {
 		return nil, []problem{{File: path, Text: err.Error()}}, nil
 	}
@@ -42,7 +39,7 @@ func configured(path string, errOut io.Writer, undone string) (*config, error) {
 func correct(path string) (*config, error) {
 	text, err := readFile(path)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	cfg, problems := parseConfig(path, text, nil)
 	if cfg == nil {
@@ -56,7 +53,7 @@ func correct(path string) (*config, error) {
 func configuredAlone(path string, errOut io.Writer, undone string) (*config, error) {
 	text, err := readFile(path)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	cfg, problems := parseConfig(path, text, nil)
 	return cfg, sayProblems(path, cfg, problems, errOut, undone)
@@ -78,6 +75,9 @@ func sayProblems(path string, cfg *config, problems []problem, errOut io.Writer,
 // readFile reads no more of a file than parseDocument takes.
 func readFile(path string) ([]byte, error) {
 	file, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, errors.New("read configuration: there is no such file; --config names another, and `gateway demo` needs none")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read configuration: %w", err)
 	}
