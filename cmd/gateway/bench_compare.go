@@ -136,11 +136,7 @@ func (b *bench) targets(ctx context.Context) (targets []target, stop func(), err
 	body := fmt.Appendf(nil, `{"app": "%s", "pad": "%s"}`, app, bytes.Repeat([]byte("x"), 2000))
 	if b.url != "" {
 		to := target{Name: benchGateway, URL: b.url, Body: body, Header: http.Header{"Content-Type": {"application/json"}}}
-		for _, line := range b.headers {
-			name, value, _ := strings.Cut(line, ":")
-			to.Header.Set(strings.TrimSpace(name), strings.TrimSpace(value))
-		}
-		return []target{to}, func() {}, nil
+		return []target{to}, func() {}, addHeaders(to.Header, b.headers)
 	}
 	synced, err := newStage(ctx, 1, broker.SyncAlways)
 	if err != nil {

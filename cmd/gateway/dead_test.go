@@ -147,7 +147,7 @@ func TestUnmatchedEventsAreReplayedOnceTheirRuleIsThere(t *testing.T) {
 	s.eventually("the replayed run", func() bool { return s.runs("succeeded") == 1 })
 	s.want(exitFailed, "no rule other", "replay", "--from", "1h", "--rule", "other")
 	s.want(exitFailed, "no run has this id", "replay", "--run", "none")
-	s.want(exitFailed, "--run: chooses its own events", "replay", "--run", "x", "--from", "1h")
+	s.want(exitUsage, "--run: chooses its own events", "replay", "--run", "x", "--from", "1h")
 }
 
 func TestTenantWithOpenWorkIsNotForgotten(t *testing.T) {

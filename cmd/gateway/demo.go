@@ -59,7 +59,7 @@ func newDemoCommand() *cobra.Command {
 		Args:    noArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
 			if d.fault != "" && d.fault != faultDouble && d.fault != faultLose {
-				return errors.New("--fault: expected double or lose")
+				return misused("--fault %q: expected double or lose", d.fault)
 			}
 			d.out = command.OutOrStdout()
 			ctx, stop := untilSignal(command.Context())

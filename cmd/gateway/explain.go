@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -83,12 +82,8 @@ func (s sample) read(cfg *config, stdin io.Reader) ([]events.Arrival, error) {
 		return []events.Arrival{events.Heard(outcome)}, err
 	}
 	header := http.Header{"Content-Type": {"application/json"}}
-	for _, line := range s.headers {
-		name, value, ok := strings.Cut(line, ":")
-		if !ok {
-			return nil, fmt.Errorf(`header %q: expected "Name: value"`, line)
-		}
-		header.Set(strings.TrimSpace(name), strings.TrimSpace(value))
+	if err := addHeaders(header, s.headers); err != nil {
+		return nil, err
 	}
 	return cfg.Sources.Understand(s.source, header, body)
 }
@@ -206,7 +201,7 @@ func occasion(turn rules.Occasion) string {
 func describe(step rules.Step) string {
 	args, err := json.Marshal(step.Args)
 	if err != nil {
-		return errors.Join(err).Error()
+		return err.Error()
 	}
 	text := fmt.Sprintf("%s %s", step.Action, args)
 	for name, template := range step.Late {

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -48,12 +47,7 @@ triggers, runs, reloads, saved, wait_p50, wait_p99, wait_max, quota_peak (most r
   gateway forecast --config gateway.yaml --trace events.jsonl --outage 10m@2026-11-01T02:00:00Z --reload-time 5m --json`,
 		Args: noArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
-			err := f.run(command)
-			if wrong, ok := errors.AsType[usageError](err); ok {
-				_, _ = fmt.Fprintln(command.ErrOrStderr(), "gateway:", wrong)
-				return exitCode(exitUsage)
-			}
-			return err
+			return f.run(command)
 		},
 	}
 	flags := command.Flags()
@@ -70,12 +64,9 @@ triggers, runs, reloads, saved, wait_p50, wait_p99, wait_max, quota_peak (most r
 	return command
 }
 
-// A usageError is a mistake in what the command was given.
-type usageError struct{ error }
-
 func (f forecaster) run(command *cobra.Command) error {
 	if f.reload <= 0 {
-		return usageError{fmt.Errorf("--reload-time %s: expected more than 0s", f.reload)}
+		return misused("--reload-time %s: expected more than 0s", f.reload)
 	}
 	cfg, err := correct(f.config)
 	if err != nil {
@@ -92,11 +83,11 @@ func (f forecaster) run(command *cobra.Command) error {
 	}
 	trace := recording{cfg: cfg, source: f.source}
 	if err := trace.read(in); err != nil {
-		return usageError{fmt.Errorf("read trace: %s, %w", f.trace, err)}
+		return misused("read trace: %s, %w", f.trace, err)
 	}
 	outages, err := outagesOf(f.outages, trace.began())
 	if err != nil {
-		return usageError{err}
+		return err
 	}
 	told, err := f.forecast(cfg, trace, outages)
 	if err != nil {
@@ -140,7 +131,7 @@ func outagesOf(texts []string, began time.Time) ([]bridge.Span, error) {
 		lasts, err := time.ParseDuration(length)
 		from, known := momentOf(at, began)
 		if err != nil || lasts <= 0 || !known {
-			return nil, fmt.Errorf("--outage %q: expected a duration and when it begins, as 10m@02:00 or 10m@2026-11-01T02:00:00Z", text)
+			return nil, misused("--outage %q: expected a duration and when it begins, as 10m@02:00 or 10m@2026-11-01T02:00:00Z", text)
 		}
 		outages = append(outages, bridge.Span{From: from, To: from.Add(lasts)})
 	}

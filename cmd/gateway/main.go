@@ -26,6 +26,13 @@ type exitCode int
 // Error names the code.
 func (e exitCode) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
+// A usageError is a mistake in the command line that the command found itself, such as a
+// time that is none. It ends with exitUsage, as those do that cobra finds.
+type usageError struct{ error }
+
+// misused returns a usageError.
+func misused(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
 func main() { os.Exit(execute(os.Args[1:], os.Stdout, os.Stderr)) }
 
 // execute runs one command line and returns the exit code of the process.
@@ -47,7 +54,7 @@ func execute(args []string, out, errOut io.Writer) int {
 		return int(code)
 	}
 	_, _ = fmt.Fprintln(errOut, "gateway:", err)
-	if !started {
+	if _, wrong := errors.AsType[usageError](err); wrong || !started {
 		switch {
 		case asked.Runnable():
 			_, _ = fmt.Fprintf(errOut, "usage: %s; --help says more\n", asked.UseLine())

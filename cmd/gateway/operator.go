@@ -104,7 +104,7 @@ func (o *operator) ask(ctx context.Context, out io.Writer, asked question, into 
 func (o *operator) open(ctx context.Context, asked question) (*http.Response, error) {
 	request, err := asked.request(ctx, o.server)
 	if err != nil {
-		return nil, fmt.Errorf("--server: %w", err)
+		return nil, misused("--server: %w", err)
 	}
 	token := os.Getenv(tokenVariable)
 	if o.token != "" {

@@ -56,7 +56,7 @@ func (s *spell) flags(command *cobra.Command) {
 func (s *spell) end() (time.Time, error) {
 	switch {
 	case s.lasts < 0 || s.lasts > 0 && s.until != "":
-		return time.Time{}, errors.New("give one of --for, a positive duration, and --until")
+		return time.Time{}, misused("give one of --for, a positive duration, and --until")
 	case s.lasts > 0:
 		return time.Now().Add(s.lasts), nil
 	case s.until == "":
@@ -64,7 +64,7 @@ func (s *spell) end() (time.Time, error) {
 	}
 	at, err := time.Parse(time.RFC3339, s.until)
 	if err != nil {
-		return at, errors.New("--until: expected a time such as 2026-11-24T06:00:00Z")
+		return at, misused("--until %q: expected a time such as 2026-11-24T06:00:00Z", s.until)
 	}
 	return at, nil
 }
@@ -141,14 +141,15 @@ func (o *operator) newResumeOf(of bridge.PauseKind) *cobra.Command {
 	words := map[bridge.PauseKind]struct{ use, example string }{
 		bridge.PauseTenant: {"tenant [TENANT]", "acme"}, bridge.PauseApp: {"app APP", "sales"}, bridge.PauseRule: {"rule RULE", "refresh-sales"},
 	}[of]
+	arguments := cobra.ExactArgs(1)
+	if of == bridge.PauseTenant {
+		arguments = cobra.MaximumNArgs(1)
+	}
 	command := &cobra.Command{
-		Use: words.use, Short: "End the pause of a " + string(of), Example: "  gateway resume " + string(of) + " " + words.example, Args: cobra.MaximumNArgs(1),
+		Use: words.use, Short: "End the pause of a " + string(of), Example: "  gateway resume " + string(of) + " " + words.example, Args: arguments,
 		RunE: func(command *cobra.Command, args []string) error {
 			if of == bridge.PauseTenant {
 				return o.resume(command, func(p console.Pause) bool { return p.Of == of && (len(args) == 0 || p.Tenant == args[0]) })
-			}
-			if len(args) == 0 {
-				return errors.New("say which " + string(of))
 			}
 			return o.resume(command, func(p console.Pause) bool {
 				return p.Of == of && (p.Name == args[0] || p.App == args[0] || of == bridge.PauseApp && strings.EqualFold(p.Name, args[0])) && (tenant == "" || p.Tenant == tenant)

@@ -20,7 +20,7 @@ func TestOperatorPausesAndResumes(t *testing.T) {
 	s.want(exitFailed, `no app is called "sale"`, "pause", "app", "sale")
 	s.want(exitDone, "local: createPause pauses/acme.rule.each, done", "events", "tail", "--once")
 	s.want(exitFailed, "before it begins", "pause", "tenant", "--until", "2020-01-01T00:00:00Z")
-	s.want(exitFailed, "one of --for", "pause", "tenant", "--until", "2020-01-01T00:00:00Z", "--for", "1h")
+	s.want(exitUsage, "one of --for", "pause", "tenant", "--until", "2020-01-01T00:00:00Z", "--for", "1h")
 	s.hook(`{"app": "` + s.sample("Sales") + `"}`)
 	run := s.newest("gathering", "ready")
 	s.eventually("the run says why it waits", func() bool {

@@ -32,7 +32,7 @@ func newPresetsCommand() *cobra.Command {
 			if len(args) == 1 {
 				preset, ok := ingress.LookupPreset(args[0])
 				if !ok {
-					return fmt.Errorf("no preset %q; `gateway presets` lists them", args[0])
+					return misused("no preset %q; `gateway presets` lists them", args[0])
 				}
 				list = []ingress.Preset{preset}
 			}

@@ -51,7 +51,7 @@ func TestPresetsSayWhatToPasteIntoTheVendorsForm(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &pages); err != nil || code != 0 || len(pages) != 1 || !strings.Contains(pages[0].Proof, "X-Hub-Signature-256") {
 		t.Errorf("code %d, %v: %s", code, err, out)
 	}
-	if code, _, errOut := command("presets", "githb"); code != exitFailed || !strings.Contains(errOut, "no preset") {
+	if code, _, errOut := command("presets", "githb"); code != exitUsage || !strings.Contains(errOut, "no preset") {
 		t.Errorf("code %d: %s", code, errOut)
 	}
 }

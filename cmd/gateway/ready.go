@@ -22,7 +22,7 @@ func newReadyCommand() *cobra.Command {
 		Short:   "Say whether a gateway takes events now",
 		Long:    "Asks what a load balancer would, and needs no token. Exit code 1 when it takes none, with the reason. For containers that have no shell.",
 		Example: "  gateway ready\n  gateway ready --server http://gateway-console:8081 --wait 1m",
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
 			ctx, stop := untilSignal(command.Context())
 			defer stop()
@@ -62,7 +62,7 @@ func askReady(ctx context.Context, server string) error {
 	defer cancel()
 	request, err := question{path: "/readyz"}.request(ctx, server)
 	if err != nil {
-		return fmt.Errorf("--server: %w", err)
+		return misused("--server: %w", err)
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {

@@ -67,7 +67,7 @@ func moment(flag, text string) (time.Time, error) {
 	}
 	at, err := time.Parse(time.RFC3339, text)
 	if err != nil {
-		return at, fmt.Errorf("--%s %q: expected a time such as 2026-11-23T16:00:00Z, or how long ago such as 2h", flag, text)
+		return at, misused("--%s %q: expected a time such as 2026-11-23T16:00:00Z, or how long ago such as 2h", flag, text)
 	}
 	return at, nil
 }
@@ -75,7 +75,7 @@ func moment(flag, text string) (time.Time, error) {
 // replay has a query replayed and shows it as it goes.
 func (o *operator) replay(command *cobra.Command, query bridge.ReplayQuery) error {
 	if err := query.Check(); err != nil {
-		return fmt.Errorf("--%w", err)
+		return misused("--%w", err)
 	}
 	out := command.OutOrStdout()
 	var summary *bridge.ReplaySummary

@@ -32,6 +32,13 @@ func newRestoreCommand() *cobra.Command {
 		Example: "  gateway restore gateway.tar --config gateway.yaml\n  gateway restore - --aside --config gateway.yaml <gateway.tar\n  gateway restore --taken 2026-11-23T06:00:00Z --config gateway.yaml",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(command *cobra.Command, args []string) error {
+			if (len(args) == 0) == (taken == "") || aside && taken != "" {
+				return misused("give either FILE, with --aside or not, or --taken TIME")
+			}
+			at, err := momentTaken(taken)
+			if err != nil {
+				return err
+			}
 			cfg, err := configuredAlone(config, command.ErrOrStderr(), "nothing was done")
 			if err != nil {
 				return err
@@ -40,13 +47,10 @@ func newRestoreCommand() *cobra.Command {
 			defer stop()
 			r := restoration{cfg: cfg, aside: aside, in: command.InOrStdin(), out: command.ErrOrStderr()}
 			r.log = newLog(r.out, zerolog.WarnLevel)
-			switch {
-			case len(args) == 1 && taken == "":
+			if taken == "" {
 				err = r.fromFile(ctx, args[0])
-			case len(args) == 0 && taken != "" && !aside:
-				err = r.inPlace(ctx, taken)
-			default:
-				return errors.New("give either FILE or --taken TIME")
+			} else {
+				err = r.inPlace(ctx, at)
 			}
 			if err != nil {
 				return err
@@ -130,15 +134,23 @@ func (r *restoration) fromFile(ctx context.Context, path string) error {
 	return err
 }
 
-// inPlace restores a data folder that is there already.
-func (r *restoration) inPlace(ctx context.Context, taken string) (err error) {
-	at, err := time.Parse(time.RFC3339, taken)
+// momentTaken reads when a data folder was as it is; "" is none.
+func momentTaken(text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	at, err := time.Parse(time.RFC3339, text)
 	if err != nil {
-		return fmt.Errorf("--taken %q: expected a time such as 2026-11-23T06:00:00Z", taken)
+		return at, misused("--taken %q: expected a time such as 2026-11-23T06:00:00Z", text)
 	}
 	if now := time.Now(); at.After(now) {
-		return fmt.Errorf("--taken %s: that is yet to come, by this machine's clock, and what was called before it would not be looked for; it is %s", taken, now.Format(time.RFC3339))
+		return at, fmt.Errorf("--taken %s: that is yet to come, by this machine's clock, and what was called before it would not be looked for; it is %s", text, now.Format(time.RFC3339))
 	}
+	return at, nil
+}
+
+// inPlace restores a data folder that is there already, as it was at a time.
+func (r *restoration) inPlace(ctx context.Context, at time.Time) (err error) {
 	if r.cfg.Broker.DataDir == "" {
 		return errors.New("--taken: the store is on an external NATS server")
 	}

@@ -31,7 +31,7 @@ func newRunCommand() *cobra.Command {
 		RunE: func(command *cobra.Command, _ []string) error {
 			parsed, err := zerolog.ParseLevel(level)
 			if err != nil {
-				return fmt.Errorf("--log-level %q: expected debug, info, warn or error", level)
+				return misused("--log-level %q: expected debug, info, warn or error", level)
 			}
 			cfg, err := configured(path, command.ErrOrStderr(), "nothing was started")
 			if err != nil {

@@ -80,7 +80,7 @@ func (s *sending) run(ctx context.Context, in io.Reader, out, errOut io.Writer) 
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.address(cfg), strings.NewReader(string(body)))
 	if err != nil {
-		return fmt.Errorf("--url: %w", err)
+		return misused("--url: %w", err)
 	}
 	request.Header = header
 	if s.sign {
@@ -191,14 +191,19 @@ func (s *sending) delivery(sources *ingress.Sources, in io.Reader) (http.Header,
 		}
 		header = generated
 	}
-	for _, line := range s.headers {
+	return header, body, addHeaders(header, s.headers)
+}
+
+// addHeaders sets what lines such as "Name: value" say.
+func addHeaders(header http.Header, lines []string) error {
+	for _, line := range lines {
 		name, value, ok := strings.Cut(line, ":")
 		if !ok {
-			return nil, nil, fmt.Errorf("--header %q: expected Name: value", line)
+			return misused(`header %q: expected "Name: value"`, line)
 		}
 		header.Set(strings.TrimSpace(name), strings.TrimSpace(value))
 	}
-	return header, body, nil
+	return nil
 }
 
 // address is where the source takes deliveries.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -26,7 +25,7 @@ func newSimCommand() *cobra.Command {
 		RunE: func(command *cobra.Command, _ []string) error {
 			cfg.Dialect = qlik.Dialect(dialect)
 			if cfg.Dialect != qlik.OpenAPI && cfg.Dialect != qlik.Cloud {
-				return errors.New("--dialect: expected openapi or cloud")
+				return misused("--dialect %q: expected openapi or cloud", dialect)
 			}
 			listener, err := listen("Qlik's clients", "--addr", address)
 			if err != nil {

@@ -64,7 +64,7 @@ func newStart(o *operator) *cobra.Command {
 func (s *starting) body(args []string, in io.Reader) ([]byte, error) {
 	switch {
 	case (s.app == "") == (len(args) == 0):
-		return nil, errors.New("give one of FILE and --reload APP")
+		return nil, misused("give one of FILE and --reload APP")
 	case s.app != "":
 		order := map[string]any{"do": []any{map[string]any{"reload": map[string]string{"app": s.app}}}}
 		if s.tenant != "" {
@@ -122,7 +122,7 @@ func (s *starting) ask(ctx context.Context, method, path string, body []byte) ([
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, method, baseOf(s.url)+path, bytes.NewReader(body))
 	if err != nil {
-		return nil, fmt.Errorf("--url: %w", err)
+		return nil, misused("--url: %w", err)
 	}
 	secret := os.Getenv(startVariable)
 	if s.secretFile != "" {

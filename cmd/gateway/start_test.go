@@ -25,7 +25,7 @@ func TestRunIsStartedAndWatchedFromTheCommandLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.want(exitSurprise, "failed", append(start, body, "--wait")...)
-	s.want(exitFailed, "one of FILE and --reload", start...)
+	s.want(exitUsage, "one of FILE and --reload", start...)
 	s.want(exitFailed, "not that of the source runs; it is read from --secret-file", "runs", "start", "--reload", "sales", "--url", "http://"+s.up.HTTP)
 	s.want(exitDone, `"io.qlikgateway.v1.run.succeeded"`, "events", "show", id+"/run.succeeded")
 	s.want(exitDone, `"io.qlikgateway.v1.reload.queued"`, "events", "show", "1")

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -65,8 +64,8 @@ func (o *operator) newSubscriptionReplay() *cobra.Command {
 		Args:    cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, args []string) error {
 			from, err := moment("since", since)
-			if err == nil && from.IsZero() {
-				err = errors.New("--since is missing: a time, or how long ago, such as 2h")
+			if err == nil && from.IsZero() { // such as a variable that is not set
+				err = misused("--since is empty: expected a time, or how long ago, such as 2h")
 			}
 			if err != nil {
 				return err
@@ -75,6 +74,7 @@ func (o *operator) newSubscriptionReplay() *cobra.Command {
 		},
 	}
 	command.Flags().StringVar(&since, "since", "", "RFC 3339, or how long ago, such as 2h")
+	_ = command.MarkFlagRequired("since") // it exists
 	return command
 }
 

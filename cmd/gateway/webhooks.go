@@ -79,9 +79,9 @@ func (r *registrar) open(cfg *config) error {
 	case len(names) == 0:
 		return errors.New("no source has the preset qlik-cloud; add one, as in `qlik: {preset: qlik-cloud, secret: env:QLIK_HOOK}`")
 	case r.name == "" && len(names) > 1:
-		return fmt.Errorf("--source is missing: one of %s", strings.Join(names, ", "))
+		return misused("--source is missing: one of %s", strings.Join(names, ", "))
 	case r.source.Name == "":
-		return fmt.Errorf("--source %q: expected one of %s", r.name, strings.Join(names, ", "))
+		return misused("--source %q: expected one of %s", r.name, strings.Join(names, ", "))
 	}
 	tenant := cfg.Tenants[r.source.Tenant].Qlik
 	client, err := qlik.New(tenant)
@@ -105,9 +105,9 @@ func (r *registrar) address() (string, error) {
 	u, err := url.Parse(base)
 	switch {
 	case err != nil || u.Host == "" || u.Path != "" || u.RawQuery != "":
-		return "", fmt.Errorf("--url %q: expected the gateway's address for senders, such as %s", r.url, exampleAddress)
+		return "", misused("--url %q: expected the gateway's address for senders, such as %s", r.url, exampleAddress)
 	case r.live && (u.Scheme != "https" || strings.Trim(u.Hostname(), "0123456789.:") == ""):
-		return "", fmt.Errorf("--url %q: Qlik sends to https and a name only, and follows no redirects", r.url)
+		return "", misused("--url %q: Qlik sends to https and a name only, and follows no redirects", r.url)
 	}
 	return base + path, nil
 }

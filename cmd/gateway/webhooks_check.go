@@ -86,7 +86,9 @@ func (r *registrar) inspect(ctx context.Context, since time.Time) (inspection, e
 	if webhook.Filter != "" {
 		report("the webhook has a filter and misses what it does not let through: delete it and register again")
 	}
-	if address, err := r.address(); r.url != "" && (err != nil || webhook.URL != address) {
+	if address, err := r.address(); r.url != "" && err != nil {
+		return found, err
+	} else if r.url != "" && webhook.URL != address {
 		report("Qlik sends to %s: gateway webhooks register --url %s", webhook.URL, r.url)
 	}
 	log, err := r.readLog(ctx, webhook.ID, since)

@@ -67,7 +67,8 @@ func TestMissedEventsAreToldOnceTheWebhookIsRepaired(t *testing.T) {
 	s.webhooks(exitSurprise, "disabled", "check")
 	s.webhooks(exitSurprise, "register --url", "check", "--url", "http://"+s.up.HTTP)
 	s.webhooks(exitDone, "changed", "register", "--url", "http://"+s.up.HTTP+"/hooks/qlik")
-	s.webhooks(exitFailed, "address for senders", "register", "--url", "http://"+s.up.HTTP+"/elsewhere")
+	s.webhooks(exitUsage, "address for senders", "register", "--url", "http://"+s.up.HTTP+"/elsewhere")
+	s.webhooks(exitUsage, "address for senders", "check", "--url", "http://"+s.up.HTTP+"/elsewhere")
 	s.disable()
 	s.webhooks(exitDone, "1 setting changed, 1 event sent again by Qlik, 2 reloads told", "repair", "--since", "1h")
 	told := map[string]int{}
