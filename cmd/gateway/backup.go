@@ -51,7 +51,7 @@ func newBackupCommand() *cobra.Command {
 			}
 			defer func() { _ = response.Body.Close() }()
 			if args[0] == "-" {
-				return passBackup(command.OutOrStdout(), response.Body)
+				return passBackup(raw(command.OutOrStdout()), response.Body)
 			}
 			manifest, err := keepBackup(args[0], response.Body)
 			if err != nil {

@@ -142,7 +142,7 @@ func printDeadLetter(out io.Writer, letter console.DeadLetter) error {
 	row(table, "letter", strconv.FormatUint(letter.Sequence, 10))
 	row(table, "since", letter.Time.Local().Format(time.DateTime)+"  "+ago(letter.Time))
 	row(table, "reason", string(letter.Reason))
-	row(table, "hint", strings.ReplaceAll(letter.Hint, "\n", " "))
+	row(table, "hint", letter.Hint)
 	row(table, "hop", letter.Hop)
 	row(table, "tenant", letter.Tenant)
 	row(table, "source", letter.Source)

@@ -9,8 +9,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"golang.org/x/term"
 )
 
 // A hopPrinter shows the log of a gateway to somebody who watches: one line for
@@ -27,10 +25,9 @@ type hopPrinter struct {
 }
 
 func newHopPrinter(out io.Writer, asJSON bool, apps map[string]string) *hopPrinter {
-	file, ok := out.(*os.File)
 	return &hopPrinter{
 		out: out, asJSON: asJSON, apps: apps, copies: map[string]string{}, began: time.Now(),
-		colour: ok && term.IsTerminal(int(file.Fd())) && os.Getenv("NO_COLOR") == "",
+		colour: isTerminal(out) && os.Getenv("NO_COLOR") == "",
 	}
 }
 
@@ -63,10 +60,11 @@ func (p *hopPrinter) Write(line []byte) (int, error) {
 	if verb == "" {
 		return len(line), nil
 	}
+	verb = fmt.Sprintf("%-15s", verb)
 	if p.colour {
-		verb = fmt.Sprintf("\x1b[%dm%-15s\x1b[0m", colour, verb)
+		verb = fmt.Sprintf("\x1b[%dm%s\x1b[0m", colour, verb)
 	}
-	_, err = fmt.Fprintf(p.out, "%6.2fs  %-15s %s\n", time.Since(p.began).Seconds(), verb, text)
+	_, err = fmt.Fprintf(raw(p.out), "%6.2fs  %s %s\n", time.Since(p.began).Seconds(), verb, harmless([]byte(text)))
 	return len(line), err
 }
 

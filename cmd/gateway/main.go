@@ -37,6 +37,7 @@ func main() { os.Exit(execute(os.Args[1:], os.Stdout, os.Stderr)) }
 
 // execute runs one command line and returns the exit code of the process.
 func execute(args []string, out, errOut io.Writer) int {
+	out, errOut = screen{out}, screen{errOut}
 	started := false
 	root := newRootCommand(&started)
 	root.SetArgs(args)

@@ -160,7 +160,7 @@ func (o *operator) follow(ctx context.Context, asked question, line func([]byte)
 // row writes one line of a table; an error shows when the table is flushed.
 func row(table io.Writer, cells ...string) {
 	for i := range cells {
-		cells[i] = cmp.Or(cells[i], "-")
+		cells[i] = cmp.Or(inLine(cells[i]), "-")
 	}
 	_, _ = fmt.Fprintln(table, strings.Join(cells, "\t"))
 }

@@ -29,7 +29,7 @@ type ticker struct {
 // newTicker returns a ticker that writes as fits out.
 func newTicker(out io.Writer, asJSON bool) *ticker {
 	t := &ticker{out: out, asJSON: asJSON}
-	if file, ok := out.(*os.File); ok && !asJSON && term.IsTerminal(int(file.Fd())) {
+	if file, ok := raw(out).(*os.File); ok && !asJSON && isTerminal(out) {
 		t.width = 80
 		if width, _, err := term.GetSize(int(file.Fd())); err == nil && width > 0 {
 			t.width = width
@@ -52,28 +52,23 @@ func (t *ticker) show(run console.Run, now time.Time) error {
 		t.seen = seen
 		return printJSON(t.out, run)
 	}
-	text := t.wiped()
+	t.stop()
+	text := moving
 	if seen != t.seen {
 		t.seen = seen
-		text += now.Format(time.TimeOnly) + " " + line + "\n"
+		text = now.Format(time.TimeOnly) + " " + line + "\n" + moving
 	}
 	t.moving = moving != ""
-	_, err := io.WriteString(t.out, text+moving)
+	_, err := io.WriteString(t.out, text)
 	return err
 }
 
-// stop leaves the cursor where the next output may begin.
+// stop removes the line that moves, and leaves the cursor where the next output may begin.
 func (t *ticker) stop() {
-	_, _ = io.WriteString(t.out, t.wiped())
-	t.moving = false
-}
-
-// wiped is what removes the line that moves, if there is one.
-func (t *ticker) wiped() string {
 	if t.moving {
-		return wipe
+		_, _ = io.WriteString(raw(t.out), wipe) // what cannot be written shows at the next line
 	}
-	return ""
+	t.moving = false
 }
 
 // movingLine is what a terminal shows below the changes of a run: how far its reload

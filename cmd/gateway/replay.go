@@ -105,7 +105,7 @@ func (o *operator) replay(command *cobra.Command, query bridge.ReplayQuery) erro
 func printReplayLine(out io.Writer, line console.ReplayLine) error {
 	if told := line.Event; told != nil {
 		_, err := fmt.Fprintf(out, "%-12s  %s  %-12s  %-24s  %s\n", told.Result, clock(told.Time), told.Source, told.ID,
-			strings.Join(append(told.Rules, told.Error), " "))
+			inLine(strings.Join(append(told.Rules, told.Error), " ")))
 		return err
 	}
 	s := line.Summary

@@ -12,7 +12,6 @@ import (
 
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/qlikgateway/gateway/bridge"
 	"github.com/qlikgateway/gateway/console"
@@ -37,7 +36,7 @@ func newRunCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			to := command.ErrOrStderr()
+			to := raw(command.ErrOrStderr())
 			if !isTerminal(to) {
 				behind := newTape(to)
 				defer behind.end()
@@ -81,6 +80,7 @@ func untilSignal(ctx context.Context) (context.Context, context.CancelFunc) {
 
 // newLog returns a log for people on a terminal and of JSON lines elsewhere.
 func newLog(out io.Writer, level zerolog.Level) zerolog.Logger {
+	out = raw(out)
 	if isTerminal(out) {
 		out = zerolog.ConsoleWriter{Out: out, TimeFormat: "15:04:05.000"}
 	}
@@ -98,10 +98,4 @@ func (stamp) Run(e *zerolog.Event, _ zerolog.Level, _ string) {
 	line := now.AppendFormat(text[:1], time.RFC3339)
 	line = append(line[:len(line)-1], '.', byte('0'+ms/100), byte('0'+ms/10%10), byte('0'+ms%10), 'Z', '"')
 	e.RawJSON(zerolog.TimestampFieldName, line)
-}
-
-// isTerminal reports whether somebody sits before an output.
-func isTerminal(out io.Writer) bool {
-	file, ok := out.(*os.File)
-	return ok && term.IsTerminal(int(file.Fd()))
 }

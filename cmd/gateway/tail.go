@@ -76,7 +76,7 @@ func (o *operator) printTold(out io.Writer, told console.Told) error {
 		_, err := fmt.Fprintf(out, "%s\n", told.Event)
 		return err
 	}
-	_, err := fmt.Fprintf(out, "%s  %-20s  %-10s  %s\n", told.Time.Local().Format(time.DateTime), told.Short(), told.Tenant, cmp.Or(told.Run, told.About()))
+	_, err := fmt.Fprintf(out, "%s  %-20s  %-10s  %s\n", told.Time.Local().Format(time.DateTime), inLine(told.Short()), inLine(told.Tenant), inLine(cmp.Or(told.Run, told.About())))
 	return err
 }
 
