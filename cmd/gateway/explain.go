@@ -204,8 +204,8 @@ func describe(step rules.Step) string {
 		return err.Error()
 	}
 	text := fmt.Sprintf("%s %s", step.Action, args)
-	for name, template := range step.Late {
-		text += fmt.Sprintf(", %s = %s once it is known", name, template)
+	for _, name := range sorted(step.Late) {
+		text += fmt.Sprintf(", %s = %s once it is known", name, step.Late[name])
 	}
 	return text
 }

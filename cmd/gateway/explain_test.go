@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/qlikgateway/gateway/bridge/rules"
 )
 
 func TestExplainSaysWhatEveryRuleMakesOfAnEvent(t *testing.T) {
@@ -61,6 +63,17 @@ func TestCommandWithoutItsConfigurationSaysHowToNameOne(t *testing.T) {
 		code, said := said(append(args, "--config", missing)...)
 		if code != exitFailed || !strings.Contains(said, missing+": read configuration: there is no such file; --config names another") {
 			t.Errorf("gateway %s: %d, %s", args[0], code, said)
+		}
+	}
+}
+
+func TestExplanationIsTheSameEachTime(t *testing.T) {
+	t.Parallel()
+	step := rules.Step{Action: rules.Publish, Late: map[string]string{"target": "${steps.copy.app}", "app": "${steps.copy.app}", "name": "${steps.copy.name}"}}
+	for range 50 {
+		said := describe(step)
+		if app, name, target := strings.Index(said, ", app ="), strings.Index(said, ", name ="), strings.Index(said, ", target ="); app < 0 || name < app || target < name {
+			t.Fatal(said)
 		}
 	}
 }
