@@ -54,7 +54,7 @@ func (o *operator) newDeadLs() *cobra.Command {
 		},
 	}
 	command.Flags().IntVar(&limit, "limit", 20, "how many at most")
-	command.Flags().Uint64Var(&before, "before", 0, "only dead letters before this one")
+	command.Flags().Uint64Var(&before, "before", 0, "only dead letters older than this one: the next page")
 	return command
 }
 

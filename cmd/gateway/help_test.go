@@ -45,6 +45,9 @@ func TestEveryCommandHasHelpWithAnExample(t *testing.T) {
 		if code != exitDone || !strings.Contains(out, "Examples:") || !strings.Contains(out, "Usage:") {
 			t.Errorf("%s --help: %d %s", path, code, out)
 		}
+		if !strings.HasPrefix(out, command.Short+"\n") || strings.Count(out, command.Short) > 1 {
+			t.Errorf("%s --help does not begin with what it does:\n%s", path, out)
+		}
 	}
 }
 

@@ -191,7 +191,7 @@ func tenantCells(tenant console.TenantStatus) []string {
 // newEventsCommand returns `gateway events` with all that are below it.
 func newEventsCommand() *cobra.Command {
 	var o operator
-	command := &cobra.Command{Use: "events", Short: "Show what the gateway tells"}
+	command := &cobra.Command{Use: "events", Short: "Show outcomes: the events by which the gateway tells how work ended or goes on"}
 	o.flags(command)
 	command.AddCommand(o.newEventsTail(), o.newEventsShow(), newEventsTypes(&o))
 	return command

@@ -138,15 +138,17 @@ func (o *operator) newPauseLs() *cobra.Command {
 
 func (o *operator) newResumeOf(of bridge.PauseKind) *cobra.Command {
 	var tenant string
-	words := map[bridge.PauseKind]struct{ use, example string }{
-		bridge.PauseTenant: {"tenant [TENANT]", "acme"}, bridge.PauseApp: {"app APP", "sales"}, bridge.PauseRule: {"rule RULE", "refresh-sales"},
+	words := map[bridge.PauseKind]struct{ use, short, example string }{
+		bridge.PauseTenant: {"tenant [TENANT]", "End the pause of a tenant", "acme"},
+		bridge.PauseApp:    {"app APP", "End the pause of an app, by its name or id", "sales"},
+		bridge.PauseRule:   {"rule RULE", "End the pause of a rule", "refresh-sales"},
 	}[of]
 	arguments := cobra.ExactArgs(1)
 	if of == bridge.PauseTenant {
 		arguments = cobra.MaximumNArgs(1)
 	}
 	command := &cobra.Command{
-		Use: words.use, Short: "End the pause of a " + string(of), Example: "  gateway resume " + string(of) + " " + words.example, Args: arguments,
+		Use: words.use, Short: words.short, Example: "  gateway resume " + string(of) + " " + words.example, Args: arguments,
 		RunE: func(command *cobra.Command, args []string) error {
 			if of == bridge.PauseTenant {
 				return o.resume(command, func(p console.Pause) bool { return p.Of == of && (len(args) == 0 || p.Tenant == args[0]) })

@@ -31,6 +31,13 @@ func newRootCommand(started *bool) *cobra.Command {
 		newPauseCommand(), newResumeCommand(), newDoctorCommand(), newReadyCommand(), newBreakerCommand(), newWebhooksCommand(),
 		newBackupCommand(), newRestoreCommand(),
 	)
+	inherited := root.HelpFunc()
+	root.SetHelpFunc(func(command *cobra.Command, args []string) {
+		if command.Long != "" { // cobra shows it instead, and it goes on where the short one ends
+			_, _ = fmt.Fprintf(command.OutOrStdout(), "%s\n\n", command.Short)
+		}
+		inherited(command, args)
+	})
 	return root
 }
 

@@ -51,8 +51,8 @@ func (o *operator) newLs() *cobra.Command {
 	}
 	command.Flags().StringVar(&tenant, "tenant", "", "only runs of this tenant")
 	command.Flags().StringVar(&rule, "rule", "", "only runs of this rule")
-	command.Flags().StringVar(&state, "state", "", "only runs in this state")
-	command.Flags().StringVar(&reason, "reason", "", "only runs that ended badly, or are held, for this reason")
+	command.Flags().StringVar(&state, "state", "", "only runs in this state: gathering, ready, running, held, succeeded, failed, canceled or expired")
+	command.Flags().StringVar(&reason, "reason", "", "only runs that ended badly, or are held, for this reason, such as reload_failed")
 	command.Flags().StringVar(&app, "app", "", "only runs whose current step is about this app: its name in the configuration, or its id")
 	command.Flags().StringVar(&before, "before", "", "only runs older than this one: the next page")
 	command.Flags().IntVar(&limit, "limit", 20, "how many at most")
