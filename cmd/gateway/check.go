@@ -59,9 +59,13 @@ func printChecked(out io.Writer, path string, c *config, problems []problem) err
 		_, err := fmt.Fprintf(out, "%s: %s\n", path, count(mistakes(problems), "mistake"))
 		return err
 	}
-	_, err := fmt.Fprintf(out, "%s: ok: %s, %s, %s\n", path,
-		count(len(c.Tenants), "tenant"), count(len(c.SourceNames), "source"), count(len(c.RuleNames), "rule"))
+	_, err := fmt.Fprintf(out, "%s: ok: %s\n", path, c.extent())
 	return err
+}
+
+// extent says how much a configuration is about.
+func (c *config) extent() string {
+	return count(len(c.Tenants), "tenant") + ", " + count(len(c.SourceNames), "source") + ", " + count(len(c.RuleNames), "rule")
 }
 
 // count writes a number with its noun.

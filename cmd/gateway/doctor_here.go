@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -29,7 +28,7 @@ func (d *doctor) examineConfig() *config {
 		d.add(gradeFail, "configuration", "cannot be used; the rest was not looked at", "mend it until `gateway check` says ok")
 		return nil
 	}
-	d.ok("configuration", fmt.Sprintf("%s: %s, %s, %s", d.path, count(len(cfg.Tenants), "tenant"), count(len(cfg.SourceNames), "source"), count(len(cfg.RuleNames), "rule")))
+	d.ok("configuration", d.path+": "+cfg.extent())
 	return cfg
 }
 

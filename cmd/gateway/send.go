@@ -62,12 +62,7 @@ func newSendCommand() *cobra.Command {
 func (s *sending) run(ctx context.Context, in io.Reader, out, errOut io.Writer) error {
 	cfg, problems := loadConfig(s.config)
 	if cfg == nil {
-		for _, p := range problems {
-			if _, err := fmt.Fprintln(errOut, p); err != nil {
-				return err
-			}
-		}
-		return fmt.Errorf("%s has mistakes; nothing was sent", s.config)
+		return sayProblems(s.config, cfg, problems, errOut, "nothing was sent")
 	}
 	header, body, err := s.delivery(cfg.Sources, in)
 	if err != nil {

@@ -51,12 +51,7 @@ func (r *registrar) run(do func(ctx context.Context, out io.Writer) error) func(
 	return func(command *cobra.Command, _ []string) error {
 		cfg, problems := loadConfig(r.path)
 		if cfg == nil {
-			for _, problem := range problems {
-				if _, err := fmt.Fprintln(command.ErrOrStderr(), problem); err != nil {
-					return err
-				}
-			}
-			return fmt.Errorf("%s has mistakes; nothing was done", r.path)
+			return sayProblems(r.path, cfg, problems, command.ErrOrStderr(), "nothing was done")
 		}
 		if err := r.open(cfg); err != nil {
 			return err
