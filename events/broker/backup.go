@@ -102,8 +102,10 @@ func (b *Broker) Backup(ctx context.Context, w io.Writer, job BackupJob) error {
 	return errors.Join(archive.put(entryComplete, nil), archive.w.Close())
 }
 
+// prefix is what the names of streams and buckets begin with.
 func (b *Broker) prefix() string { return strings.TrimSuffix(b.names.In, "_IN") }
 
+// state returns how much a stream holds, and how far it has come.
 func (b *Broker) state(ctx context.Context, name string) (jetstream.StreamState, error) {
 	stream, err := b.js.Stream(ctx, name)
 	if err != nil {

@@ -35,7 +35,7 @@ func (b *Broker) identify(ctx context.Context) (string, error) {
 	switch {
 	case stored != "" && id != "" && stored != id:
 		return "", fmt.Errorf("the streams %s_* belong to installation %q and this is %q: give broker.prefix another value, or use the store of this installation",
-			strings.TrimSuffix(b.names.In, "_IN"), stored, id)
+			b.prefix(), stored, id)
 	case stored != "":
 		id = stored
 	case noted != "":

@@ -107,11 +107,10 @@ func (b *Broker) miss(text string) {
 func (b *Broker) marks(ctx context.Context) (map[string]mark, error) {
 	marks := map[string]mark{}
 	for _, name := range []string{b.names.In, b.names.Out, "KV_" + b.names.Ledger} {
-		stream, err := b.js.Stream(ctx, name)
+		state, err := b.state(ctx, name)
 		if err != nil {
-			return nil, fmt.Errorf("look up stream %s: %w", name, err)
+			return nil, err
 		}
-		state := stream.CachedInfo().State
 		marks[name] = mark{Last: state.LastSeq, Messages: state.Msgs}
 	}
 	return marks, nil
