@@ -100,7 +100,7 @@ type Callback struct {
 	URL    string `json:"url"`
 }
 
-// callback header: the address, encoded as header values are.
+// headerCallback has the address to call, encoded as header values are.
 const headerCallback = "Gateway-Callback"
 
 // CallBack stores that addresses are to be told of an outcome and returns when the

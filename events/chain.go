@@ -171,7 +171,7 @@ func (c *Chain) hear(ctx context.Context, msg stored) (bool, error) {
 	if len(routing.Matches) == 0 {
 		return false, nil
 	}
-	receipt, err := c.Journal.Append(ctx, arrival, targetsOf(routing.Matches), revision)
+	receipt, err := c.Journal.Append(ctx, arrival, TargetsOf(routing.Matches), revision)
 	if errors.Is(err, ErrTooLarge) {
 		c.Log.Error().Err(err).Str("hop", "chain").Str("event_id", outcome.ID()).Msg("an outcome is too large for the journal: no rule hears it")
 		return false, nil
@@ -184,8 +184,8 @@ func (c *Chain) hear(ctx context.Context, msg stored) (bool, error) {
 	return true, nil
 }
 
-// targetsOf groups matches by tenant, in the order of the rules.
-func targetsOf(matches []rules.Match) []Target {
+// TargetsOf groups matches by tenant, in the order of the rules.
+func TargetsOf(matches []rules.Match) []Target {
 	var targets []Target
 	for _, match := range matches {
 		i := slices.IndexFunc(targets, func(t Target) bool { return t.Tenant == match.Tenant })

@@ -45,8 +45,8 @@ type courier struct {
 	client  *http.Client
 }
 
-// newCourier returns the courier of a subscription with its defaults. tlsConfig may
-// be nil; dialer gives the resolver.
+// newCourier returns the courier of a subscription with its defaults. tlsConfig and
+// resolver may be nil: Go's defaults with the system's certificates, and the system's.
 func newCourier(to Subscription, tlsConfig *tls.Config, resolver *net.Resolver) (*courier, error) {
 	if err := CheckURL(to.URL, to.Allow); err != nil {
 		return nil, fmt.Errorf("subscription %s: url: %w", to.Name, err)

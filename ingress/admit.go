@@ -90,7 +90,7 @@ func (in *Ingress) store(ctx context.Context, live *Live, a events.Arrival) (Ans
 	}
 	routing := live.Rules.Route(a.View())
 	routing.Matches = append(routing.Matches, live.Sources.byName[a.Source].foreigner(a)...)
-	targets, matches := split(routing.Matches)
+	targets, matches := events.TargetsOf(routing.Matches), rulesOf(routing.Matches)
 	for _, note := range slices.Concat(routing.Missing, routing.Errors) {
 		in.metrics.missing.WithLabelValues(a.Source, note.Rule).Inc()
 	}
@@ -113,20 +113,14 @@ func (in *Ingress) store(ctx context.Context, live *Live, a events.Arrival) (Ans
 	return answer, nil
 }
 
-// split groups matches by tenant, in the order of the rules.
-func split(matches []rules.Match) ([]events.Target, []string) {
-	var targets []events.Target
+// rulesOf are the names of the rules that matched, in their order; an empty list is one,
+// as senders read it.
+func rulesOf(matches []rules.Match) []string {
 	names := make([]string, 0, len(matches))
 	for _, match := range matches {
 		names = append(names, match.Rule)
-		i := slices.IndexFunc(targets, func(t events.Target) bool { return t.Tenant == match.Tenant })
-		if i < 0 {
-			i = len(targets)
-			targets = append(targets, events.Target{Tenant: match.Tenant})
-		}
-		targets[i].Rules = append(targets[i].Rules, match.Rule)
 	}
-	return targets, names
+	return names
 }
 
 // sum is the result of a delivery of several events: the best one of them.

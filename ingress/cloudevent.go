@@ -18,10 +18,7 @@ import (
 // panic on a header named just `Ce-`, do not decode percent-encoded values, and
 // let wrong events of a batch and junk behind it pass.
 
-const (
-	mediaBatch = "application/cloudevents-batch+json"
-	maxBatch   = 500 // events of one batch
-)
+const maxBatch = 500 // events of one batch
 
 // readBatch reads a JSON batch. Each event is judged; one that is wrong refuses
 // the batch and is named by its place. An empty batch is a valid one.

@@ -9,10 +9,10 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// DefaultAddressRate is how many requests one client address may make when
+// defaultAddressRate is how many requests one client address may make when
 // nothing else is said: more than an honest sender does, and little enough that
 // proving strangers wrong keeps no processor busy.
-func DefaultAddressRate() Rate { return Rate{Count: 1000, Per: time.Second} }
+func defaultAddressRate() Rate { return Rate{Count: 1000, Per: time.Second} }
 
 // mostAddresses bounds each of a crowd's two generations.
 const mostAddresses = 16 << 10

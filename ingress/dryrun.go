@@ -14,11 +14,11 @@ const headerDryRun = "Gateway-Dry-Run"
 // A dryRun is the answer to a delivery that was only tried.
 type dryRun struct {
 	DryRun bool    `json:"dry_run"`
-	Events []Trial `json:"events"`
+	Events []trial `json:"events"`
 }
 
-// A Trial says what an event would have matched.
-type Trial struct {
+// A trial says what an event would have matched.
+type trial struct {
 	Source  string   `json:"source"`
 	Type    string   `json:"type"`
 	Matches []string `json:"matches"`
@@ -27,7 +27,7 @@ type Trial struct {
 
 // try says which rules proven events match.
 func (in *Ingress) try(live *Live, s *source, arrivals []events.Arrival) (dryRun, error) {
-	tried := dryRun{DryRun: true, Events: []Trial{}}
+	tried := dryRun{DryRun: true, Events: []trial{}}
 	if err := s.limited(time.Now()); err != nil {
 		return tried, err
 	}
@@ -35,15 +35,15 @@ func (in *Ingress) try(live *Live, s *source, arrivals []events.Arrival) (dryRun
 		return tried, err
 	}
 	for _, a := range arrivals {
-		trial := Trial{Source: a.Source, Type: a.Event.Type(), Matches: []string{}}
+		one := trial{Source: a.Source, Type: a.Event.Type(), Matches: []string{}}
 		if a.Source != RunsSource {
 			routing := live.Rules.Route(a.View())
-			_, trial.Matches = split(routing.Matches)
+			one.Matches = rulesOf(routing.Matches)
 			for _, note := range slices.Concat(routing.Missing, routing.Errors) {
-				trial.Notes = append(trial.Notes, note.Rule+": "+note.Text)
+				one.Notes = append(one.Notes, note.Rule+": "+note.Text)
 			}
 		}
-		tried.Events = append(tried.Events, trial)
+		tried.Events = append(tried.Events, one)
 	}
 	return tried, nil
 }

@@ -2,7 +2,6 @@ package ingress
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"regexp"
@@ -29,7 +28,7 @@ const (
 	GreetConfirm  = "confirm"  // Amazon SNS: the subscription is confirmed at SNS
 )
 
-// A Greeted answer is what a sender reads that only tried the connection.
+// A greetedAnswer is what a sender reads that only tried the connection.
 type greetedAnswer struct {
 	Source  string `json:"source"`
 	Greeted string `json:"greeted"`
@@ -107,12 +106,12 @@ func (in *Ingress) welcome(c *gin.Context, name string) {
 	}
 	_, s := in.source(name)
 	if s == nil || s.proof == nil {
-		d.end(nil, refusef(Unknown, "no source of this name is configured for HTTP: compare the path with the gateway's `sources`"))
+		d.end(nil, noSuchSource())
 		return
 	}
 	d.source = name
 	if !slices.ContainsFunc(s.origins, func(known string) bool { return strings.EqualFold(known, origin) }) {
-		d.end(nil, refuse(Denied, errors.New("this origin may not send here: name it under the source's `origins`")))
+		d.end(nil, refusef(Denied, "this origin may not send here: name it under the source's `origins`"))
 		return
 	}
 	c.Header("Allow", http.MethodPost)

@@ -95,7 +95,7 @@ func (in *Ingress) serve(c *gin.Context, name string, eventsOnly bool) {
 	}()
 	live, s := in.source(name)
 	if s == nil || s.proof == nil {
-		d.end(nil, refusef(Unknown, "no source of this name is configured for HTTP: compare the path with the gateway's `sources`"))
+		d.end(nil, noSuchSource())
 		return
 	}
 	d.source = name
@@ -213,6 +213,11 @@ func (s *share) free() {
 	s.of.held.Add(-s.taken)
 	s.source.held.Add(-s.taken)
 	s.taken = 0
+}
+
+// noSuchSource refuses a delivery to a name that is none of a source over HTTP.
+func noSuchSource() *refusal {
+	return refusef(Unknown, "no source of this name is configured for HTTP: compare the path with the gateway's `sources`")
 }
 
 func (in *Ingress) tooLarge() *refusal {

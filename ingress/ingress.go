@@ -17,7 +17,7 @@ import (
 	"github.com/qlikgateway/gateway/events"
 )
 
-// Defaults of Config.
+// Defaults of Config, in bytes.
 const (
 	DefaultMaxBody = 512 << 10
 	DefaultMaxHeld = 128 << 20
@@ -66,7 +66,7 @@ type Live struct {
 	Sources  *Sources
 	Rules    *rules.Set // nil = none
 	Revision uint64     // number of this configuration, stored with each event
-	Rate     Rate       // of all HTTP requests of one client address, before any proof; zero = DefaultAddressRate
+	Rate     Rate       // of all HTTP requests of one client address, before any proof; zero = 1000/s
 }
 
 // An Ingress receives events. The zero value is not usable; see New.
@@ -114,7 +114,7 @@ func New(config Config) (*Ingress, error) {
 		bursts:  &bursts{last: map[burst]said{}},
 		refused: sampled(config.Log),
 	}
-	in.crowd.Store(newCrowd(DefaultAddressRate()))
+	in.crowd.Store(newCrowd(defaultAddressRate()))
 	return in, nil
 }
 
@@ -134,7 +134,7 @@ func (in *Ingress) Set(live Live) {
 		live.Sources.inherit(before.Sources)
 	}
 	if live.Rate == (Rate{}) {
-		live.Rate = DefaultAddressRate()
+		live.Rate = defaultAddressRate()
 	}
 	if live.Rate != in.crowd.Load().each {
 		in.crowd.Store(newCrowd(live.Rate))

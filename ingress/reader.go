@@ -54,7 +54,7 @@ func (s *source) read(m message) ([]events.Arrival, error) {
 	case s.batched(m):
 		return s.batch(m.body)
 	case strings.HasPrefix(media, "application/cloudevents"):
-		return nil, refusef(Unsupported, "Content-Type %.100q is not read: send %s, %s (HTTP only) or binary mode", media, events.MediaEvent, mediaBatch)
+		return nil, refusef(Unsupported, "Content-Type %.100q is not read: send %s, %s (HTTP only) or binary mode", media, events.MediaEvent, events.MediaBatch)
 	case hasAttributes(m.header):
 		event, err := readBinary(m.header, m.body)
 		traced(&event, m.header)
@@ -83,7 +83,7 @@ func (s *source) arrival(event cloudevents.Event, raw []byte) events.Arrival {
 // batched reports whether the message is a batch of CloudEvents, which only HTTP has.
 func (s *source) batched(m message) bool {
 	media, _ := media(m.header.Get("Content-Type"))
-	return media == mediaBatch && m.subject == "" && (s.reading == nil || s.takesEvents(media, m.header))
+	return media == events.MediaBatch && m.subject == "" && (s.reading == nil || s.takesEvents(media, m.header))
 }
 
 // several reports whether the answer is that to a batch: also where a preset's

@@ -31,7 +31,7 @@ type Runs struct {
 	Show func(ctx context.Context, source, id string) (run any, ended bool, err error)
 }
 
-// ErrNoRun is returned by Runs.Show when there is no such run.
+// ErrNoRun is returned by Runs.Caused and Runs.Show when there is no such run, or not yet.
 var ErrNoRun = errors.New("no such run")
 
 // request makes an event of a proven message that asks for a run: its data is what

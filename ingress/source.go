@@ -24,10 +24,6 @@ const EventsSource = "events"
 // its events ask for runs themselves, without a rule.
 const RunsSource = "runs"
 
-// ReservedSource names the gateway's own outcomes in rules; nobody else may send
-// under it.
-const ReservedSource = rules.OwnSource
-
 const shortSecret = 16 // characters; shorter secrets are worth a warning
 
 // A Source says who may send events, and how they prove it.
@@ -110,7 +106,7 @@ func (c *compiler) add(d Source) {
 	if !regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`).MatchString(d.Name) {
 		c.report(false, "expected a name of lower-case letters, digits, - and _, at most 63", d.Name)
 	}
-	if d.Name == ReservedSource {
+	if d.Name == rules.OwnSource {
 		c.report(false, "this name stands for the gateway's own outcomes, expected another", d.Name)
 	}
 	if _, twice := c.sources.byName[d.Name]; twice {
