@@ -84,6 +84,17 @@ func TestEveryChangeIsToldAsAnEvent(t *testing.T) {
 	if n := len(d.changes()) - before; n != 0 {
 		t.Errorf("%d changes are told where nothing was to be changed", n)
 	}
+	replays := 0
+	for line := range strings.Lines(d.log.String()) {
+		if strings.Contains(line, `"hop":"replay"`) {
+			if replays++; !strings.Contains(line, `"by":"ann@127.0.0.1"`) {
+				t.Errorf("the log does not say who replayed: %s", line)
+			}
+		}
+	}
+	if replays == 0 {
+		t.Error("no replay is in the log")
+	}
 }
 
 func TestChangeThatCannotBeToldIsInTheLog(t *testing.T) {

@@ -107,14 +107,12 @@ func (cfg Config) routeDead(api *gin.RouterGroup, change guard) {
 
 // listDead lists dead letters: ?before=<sequence> &limit=1..1000.
 func (cfg Config) listDead(c *gin.Context) {
-	limit, before := 100, uint64(0)
-	var err error
-	if text := c.Query("limit"); text != "" {
-		if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > 1000 {
-			problem(c, http.StatusBadRequest, "limit: expected a whole number from 1 to 1000")
-			return
-		}
+	limit, err := limitOf(c, 100, 1000)
+	if err != nil {
+		problem(c, http.StatusBadRequest, err.Error())
+		return
 	}
+	before := uint64(0)
 	if text := c.Query("before"); text != "" {
 		if before, err = strconv.ParseUint(text, 10, 64); err != nil || before == 0 {
 			problem(c, http.StatusBadRequest, "before: expected the sequence of a dead letter")

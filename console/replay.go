@@ -48,7 +48,7 @@ func (cfg Config) replay(c *gin.Context) {
 		return write(ReplayLine{Event: &told})
 	})
 	cfg.Log.Info().Str("hop", "replay").Str("replay", summary.ID).Int("seen", summary.Seen).Int("replayed", summary.Replayed).
-		Bool("dry_run", summary.DryRun).Str("by", c.Request.RemoteAddr).AnErr("ended", err).Msg("an operator replayed events")
+		Bool("dry_run", summary.DryRun).Str("by", who(c).String()).AnErr("ended", err).Msg("an operator replayed events")
 	done.failed, done.note = err, plural(summary.Replayed, "event", "events")+" replayed"
 	if err != nil && !begun {
 		cfg.deadProblem(c, err)
