@@ -93,9 +93,8 @@ func (o *operator) newBreakerClose() *cobra.Command {
 		RunE: func(command *cobra.Command, args []string) error {
 			tenant := optional(args)
 			if tenant == "" {
-				quiet := operator{server: o.server, token: o.token}
 				var list console.List[console.TenantStatus]
-				if _, err := quiet.ask(command.Context(), io.Discard, question{path: "/api/v1/tenants"}, &list); err != nil {
+				if err := o.learn(command.Context(), question{path: "/api/v1/tenants"}, &list); err != nil {
 					return err
 				}
 				if len(list.Data) != 1 {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/url"
 	"strconv"
 
@@ -42,13 +41,12 @@ func (o *operator) newEventsShow() *cobra.Command {
 
 // findEvent finds an outcome by sequence or id.
 func (o *operator) findEvent(command *cobra.Command, id string) (told console.Told, err error) {
-	quiet := operator{server: o.server, token: o.token}
 	if _, err := strconv.ParseUint(id, 10, 64); err == nil {
-		_, err = quiet.ask(command.Context(), io.Discard, question{path: "/api/v1/events/" + id}, &told)
+		err = o.learn(command.Context(), question{path: "/api/v1/events/" + id}, &told)
 		return told, err
 	}
 	var list console.List[console.Told]
-	if _, err := quiet.ask(command.Context(), io.Discard, question{path: "/api/v1/events?id=" + url.QueryEscape(id)}, &list); err != nil {
+	if err := o.learn(command.Context(), question{path: "/api/v1/events?id=" + url.QueryEscape(id)}, &list); err != nil {
 		return told, err
 	}
 	if len(list.Data) == 0 {

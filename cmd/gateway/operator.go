@@ -100,21 +100,37 @@ func (o *operator) ask(ctx context.Context, out io.Writer, asked question, into 
 	return false, nil
 }
 
+// learn gets an answer that the command itself needs, whatever --json says.
+func (o *operator) learn(ctx context.Context, asked question, into any) error {
+	quiet := operator{server: o.server, token: o.token}
+	_, err := quiet.ask(ctx, io.Discard, asked, into)
+	return err
+}
+
+// secretOf reads the secret in the file that a flag names, or else in a variable of the
+// environment; "" when there is none.
+func secretOf(flag, file, variable string) (string, error) {
+	if file == "" {
+		return strings.TrimSpace(os.Getenv(variable)), nil
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", flag, err)
+	}
+	return strings.TrimSpace(string(text)), nil
+}
+
 // open asks the API and returns its answer, if it is a good one.
 func (o *operator) open(ctx context.Context, asked question) (*http.Response, error) {
 	request, err := asked.request(ctx, o.server)
 	if err != nil {
 		return nil, misused("--server: %w", err)
 	}
-	token := os.Getenv(tokenVariable)
-	if o.token != "" {
-		text, err := os.ReadFile(o.token)
-		if err != nil {
-			return nil, fmt.Errorf("--token-file: %w", err)
-		}
-		token = string(text)
+	token, err := secretOf("--token-file", o.token, tokenVariable)
+	if err != nil {
+		return nil, err
 	}
-	if token = strings.TrimSpace(token); token != "" {
+	if token != "" {
 		request.Header.Set("Authorization", "Bearer "+token)
 	}
 	response, err := http.DefaultClient.Do(request)

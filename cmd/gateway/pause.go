@@ -166,9 +166,8 @@ func (o *operator) newResumeOf(of bridge.PauseKind) *cobra.Command {
 
 // resume ends the one pause that is meant.
 func (o *operator) resume(command *cobra.Command, meant func(console.Pause) bool) error {
-	quiet := operator{server: o.server, token: o.token}
 	var list console.List[console.Pause]
-	if _, err := quiet.ask(command.Context(), io.Discard, question{path: "/api/v1/pauses"}, &list); err != nil {
+	if err := o.learn(command.Context(), question{path: "/api/v1/pauses"}, &list); err != nil {
 		return err
 	}
 	var ids []string

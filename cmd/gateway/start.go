@@ -9,7 +9,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -124,15 +123,11 @@ func (s *starting) ask(ctx context.Context, method, path string, body []byte) ([
 	if err != nil {
 		return nil, misused("--url: %w", err)
 	}
-	secret := os.Getenv(startVariable)
-	if s.secretFile != "" {
-		text, err := os.ReadFile(s.secretFile)
-		if err != nil {
-			return nil, fmt.Errorf("--secret-file: %w", err)
-		}
-		secret = string(text)
+	secret, err := secretOf("--secret-file", s.secretFile, startVariable)
+	if err != nil {
+		return nil, err
 	}
-	request.Header.Set("Authorization", "Bearer "+strings.TrimSpace(secret))
+	request.Header.Set("Authorization", "Bearer "+secret)
 	request.Header.Set("Content-Type", "application/json")
 	if s.key != "" {
 		request.Header.Set("Idempotency-Key", s.key)

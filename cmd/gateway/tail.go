@@ -31,8 +31,7 @@ func (o *operator) newEventsTail() *cobra.Command {
 			defer stop()
 			query, out := eventsQuery(tenant, kind, run), command.OutOrStdout()
 			var list console.List[console.Told]
-			quiet := operator{server: o.server, token: o.token}
-			if _, err := quiet.ask(ctx, io.Discard, question{path: fmt.Sprintf("/api/v1/events?limit=%d&%s", last, query)}, &list); err != nil {
+			if err := o.learn(ctx, question{path: fmt.Sprintf("/api/v1/events?limit=%d&%s", last, query)}, &list); err != nil {
 				return err
 			}
 			asked := question{path: "/api/v1/events/stream?" + query, resume: true} // from where the list ends

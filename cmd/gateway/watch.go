@@ -66,9 +66,8 @@ func (o *operator) newWatch() *cobra.Command {
 
 // watch prints each change of a run until it ends.
 func (o *operator) watch(ctx context.Context, out io.Writer, id string) error {
-	quiet := operator{server: o.server, token: o.token}
 	return follow(ctx, out, o.asJSON, func() (run console.Run, err error) {
-		_, err = quiet.ask(ctx, io.Discard, question{path: "/api/v1/runs/" + url.PathEscape(id)}, &run)
+		err = o.learn(ctx, question{path: "/api/v1/runs/" + url.PathEscape(id)}, &run)
 		return run, err
 	})
 }
