@@ -12,9 +12,17 @@ import (
 // connectWithin bounds one attempt to reach an external server.
 const connectWithin = 5 * time.Second
 
+// An external server is asked every pingEvery whether it is there, and left for another
+// one when pingsUnheard questions are not answered: one that hangs, or whose machine is
+// cut off, closes no connection. Without this a client stays with it for minutes.
+const (
+	pingEvery    = 2 * time.Second
+	pingsUnheard = 2
+)
+
 // dialExternal connects to the configured server.
 func dialExternal(cfg Config, login Login, name string, log zerolog.Logger) (*nats.Conn, error) {
-	options := connectionOptions(name, log)
+	options := append(connectionOptions(name, log), nats.PingInterval(pingEvery), nats.MaxPingsOutstanding(pingsUnheard))
 	proof, err := login.options()
 	if err != nil {
 		return nil, err
