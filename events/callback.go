@@ -106,8 +106,6 @@ const headerCallback = "Gateway-Callback"
 // CallBack stores that addresses are to be told of an outcome and returns when the
 // broker has stored all of them. Repeating it is right, as for Publish.
 func (p *Publisher) CallBack(ctx context.Context, outcome Outcome, callbacks ...Callback) error {
-	ctx, cancel := context.WithTimeout(ctx, publishWithin)
-	defer cancel()
 	told, err := p.message(outcome)
 	if err != nil {
 		return err
@@ -119,7 +117,10 @@ func (p *Publisher) CallBack(ctx context.Context, outcome Outcome, callbacks ...
 		msg.Header.Set(headerCallback, encodeHeader(callback.URL))
 		msg.Header.Set(jetstream.MsgIDHeader, digest(outcome.ID, callback.Source, callback.URL))
 		msg.Data = told.Data
-		if _, err := p.js.PublishMsg(ctx, msg); err != nil {
+		storing, cancel := context.WithTimeout(ctx, publishWithin)
+		_, err := p.writer.publish(storing, msg)
+		cancel()
+		if err != nil {
 			return classify("store callback of "+outcome.ID, err)
 		}
 	}

@@ -69,6 +69,7 @@ func newStuck(t *testing.T, willing bool) *stuck {
 	answer("in.>", store)
 	answer("out.>", store)
 	answer("dead.>", store)
+	answer("callbacks.>", store)
 	answer("$JS.API.STREAM.NAMES", func() any { return map[string]any{"streams": []string{"S"}, "total": 1} })
 	answer("$JS.API.STREAM.LEADER.STEPDOWN.S", func() any {
 		s.elections.Add(1)
@@ -94,6 +95,14 @@ func TestIDThatStaysInProcessIsFreedByAnotherLeader(t *testing.T) {
 				return err
 			}
 			return events.NewPublisher(s.js, events.PublisherConfig{Subject: "out"}).Publish(t.Context(), outcome)
+		},
+		"callbacks": func(t *testing.T, s *stuck) error {
+			outcome, err := events.NewOutcome(events.Head{ID: "1", Type: events.TypeRunSucceeded, Tenant: "acme"}, events.RunData{})
+			if err != nil {
+				return err
+			}
+			publisher := events.NewPublisher(s.js, events.PublisherConfig{Subject: "out", CallbackSubject: "callbacks"})
+			return publisher.CallBack(t.Context(), outcome, events.Callback{Source: "etl", URL: "https://etl.example/1"})
 		},
 		"dead letters": func(t *testing.T, s *stuck) error {
 			return events.NewDeadLetters(s.js, "S", "dead").Put(t.Context(), events.Entry{Tenant: "acme"}, events.Burial{})
