@@ -10,7 +10,6 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-	"github.com/synadia-io/orbit.go/jetstreamext"
 
 	"github.com/qlikgateway/gateway/events"
 )
@@ -108,7 +107,7 @@ func (t *Tenure) write(ctx context.Context, messages []*nats.Msg) error {
 		_, err := t.ledger.js.PublishMsg(ctx, messages[0], jetstream.WithRetryAttempts(0))
 		return err
 	}
-	_, err := jetstreamext.PublishMsgBatch(ctx, t.ledger.js, messages)
+	_, err := events.PublishBatch(ctx, t.ledger.js, messages)
 	return err
 }
 

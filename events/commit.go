@@ -182,7 +182,7 @@ func (c *committer) publish(batch []*deposit) {
 		for i, d := range batch {
 			msgs[i] = d.msg
 		}
-		ack, err := jetstreamext.PublishMsgBatch(ctx, c.writer.js, msgs)
+		ack, err := PublishBatch(ctx, c.writer.js, msgs)
 		if err == nil || !isRefusal(err) {
 			for i, d := range batch {
 				if d.err = err; err == nil {

@@ -8,7 +8,6 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-	"github.com/synadia-io/orbit.go/jetstreamext"
 )
 
 // largestBatch is how many messages the broker takes in one atomic batch.
@@ -73,7 +72,7 @@ func (j *Journal) Append(ctx context.Context, a Arrival, targets []Target, revis
 // under way; then each message is stored by itself, and what is known is dropped.
 func (j *Journal) store(ctx context.Context, msgs []*nats.Msg) (Receipt, error) {
 	if len(msgs) > 1 && len(msgs) <= largestBatch {
-		ack, err := jetstreamext.PublishMsgBatch(ctx, j.js, msgs)
+		ack, err := PublishBatch(ctx, j.js, msgs)
 		if err == nil {
 			return Receipt{Sequences: upTo(ack.Sequence, len(msgs))}, nil
 		}
