@@ -80,9 +80,11 @@ func (c *Caller) Run(ctx context.Context) error {
 
 // serve takes callbacks from the stream until something goes wrong.
 func (c *Caller) serve(ctx context.Context) error {
-	consumer, err := c.cfg.JetStream.CreateOrUpdateConsumer(ctx, c.cfg.Stream, jetstream.ConsumerConfig{
+	making, cancel := context.WithTimeout(ctx, readerWithin)
+	consumer, err := c.cfg.JetStream.CreateOrUpdateConsumer(making, c.cfg.Stream, jetstream.ConsumerConfig{
 		Durable: callbacksConsumer, AckPolicy: jetstream.AckExplicitPolicy, AckWait: callbackAck, MaxAckPending: 10_000,
 	})
+	cancel()
 	if err != nil {
 		return classify("make consumer of "+c.cfg.Stream, err)
 	}

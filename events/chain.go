@@ -91,7 +91,7 @@ func (c *Chain) work(ctx context.Context) error {
 	if err := c.begin(ctx); err != nil {
 		return err
 	}
-	err := follow(ctx, c.Outcomes.js, c.Outcomes.stream, jetstream.OrderedConsumerConfig{OptStartSeq: c.next}, func(msg stored) error {
+	err := follow(ctx, c.Outcomes.js, c.Outcomes.stream, jetstream.ConsumerConfig{OptStartSeq: c.next}, func(msg stored) error {
 		if msg.sequence > c.next {
 			c.Log.Error().Str("hop", "chain").Uint64("first", c.next).Uint64("last", msg.sequence-1).Msg("outcomes were kept no longer before rules could hear them")
 		}

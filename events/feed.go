@@ -197,7 +197,7 @@ func (f *Feed) stream(w http.ResponseWriter, r *http.Request, asked wish) (seen 
 	outcomes := make(chan stored)
 	ended := make(chan error, 1)
 	go func() {
-		ended <- follow(ctx, f.Outcomes.js, f.Outcomes.stream, jetstream.OrderedConsumerConfig{OptStartSeq: asked.from}, func(msg stored) error {
+		ended <- follow(ctx, f.Outcomes.js, f.Outcomes.stream, jetstream.ConsumerConfig{OptStartSeq: asked.from}, func(msg stored) error {
 			select {
 			case outcomes <- msg:
 				return nil

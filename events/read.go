@@ -17,7 +17,12 @@ const (
 
 	// readerHeartbeat is how often the broker says that a reader is still there. One that
 	// hears nothing for twice as long takes the server of its consumer for gone.
-	readerHeartbeat = 5 * time.Second
+	readerHeartbeat = 3 * time.Second
+
+	// readerWithin bounds what it takes to begin reading. The cluster may have put the
+	// consumer on a server that has gone, from which no answer comes; asked anew, it finds
+	// another.
+	readerWithin = 3 * time.Second
 
 	// readerForgotten is when the broker forgets a reader that went away.
 	readerForgotten = time.Minute
@@ -27,7 +32,7 @@ const (
 // once, and goes on with new ones until ctx ends; then it returns the context's
 // error. It outlives lost connections and restarts of the broker.
 func (j *Journal) Read(ctx context.Context, tenant string, from uint64, out chan<- Entry) error {
-	chosen := jetstream.OrderedConsumerConfig{FilterSubjects: []string{j.filter(tenant)}, OptStartSeq: from}
+	chosen := jetstream.ConsumerConfig{FilterSubject: j.filter(tenant), OptStartSeq: from}
 	return follow(ctx, j.js, j.cfg.In, chosen, func(msg stored) error {
 		select {
 		case out <- j.decode(msg):

@@ -87,7 +87,7 @@ func (s *Subscriber) work(ctx context.Context) error {
 
 // read hands outcomes to the loop.
 func (t *tenure) read(ctx context.Context, from uint64) error {
-	chosen := jetstream.OrderedConsumerConfig{OptStartSeq: from}
+	chosen := jetstream.ConsumerConfig{OptStartSeq: from}
 	return follow(ctx, t.cfg.States.js, t.cfg.States.stream, chosen, func(msg stored) error {
 		select {
 		case t.told <- msg:

@@ -22,11 +22,8 @@ type whole struct {
 }
 
 // newWhole begins with the sequence that a consumer starts from.
-func newWhole(ctx context.Context, js jetstream.JetStream, name string, chosen jetstream.OrderedConsumerConfig, f func(stored) error) (*whole, error) {
-	w := &whole{next: chosen.OptStartSeq, f: f}
-	if len(chosen.FilterSubjects) > 0 {
-		w.filter = chosen.FilterSubjects[0]
-	}
+func newWhole(ctx context.Context, js jetstream.JetStream, name string, chosen jetstream.ConsumerConfig, f func(stored) error) (*whole, error) {
+	w := &whole{next: chosen.OptStartSeq, filter: chosen.FilterSubject, f: f}
 	stream, err := js.Stream(ctx, name)
 	if err != nil {
 		return nil, fmt.Errorf("look at stream: %w", err)
