@@ -29,7 +29,6 @@ func (s *Scheduler) Admit(now time.Time, cause Cause, plan rules.Plan) (id strin
 		return "", false
 	}
 	s.admitted[plan.Rule] = cause.Sequence
-	s.stats.Admitted++
 	key := gatherKey(&plan)
 	t := s.joinable[key]
 	if s.late(t, cause, now) || t != nil && !s.restored.joins(cause.Sequence, t.run()) {
@@ -37,10 +36,8 @@ func (s *Scheduler) Admit(now time.Time, cause Cause, plan rules.Plan) (id strin
 	}
 	if t == nil || plan.Gather.None {
 		t, opened = s.open(cause, &plan), true
-		s.stats.Opened++
 	} else {
 		s.replan(t, &plan)
-		s.stats.Joined++
 	}
 	t.run().Causes.Add(cause.Sequence, cause.ID)
 	t.run().Causes.From(cause.Source)

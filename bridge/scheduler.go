@@ -47,11 +47,10 @@ type Scheduler struct {
 	foreign  *foreigners        // reloads that others started
 	namers   namers             // apps whose names are to be found out
 	twins    twins
-	outbox   []events.Outcome // what has no run
-	unsaved  bool             // outbox changed
-	told     int              // tenant events told under this epoch
-	offered  int              // how often a free lane was offered to a run
-	stats    Stats
+	outbox   []events.Outcome      // what has no run
+	unsaved  bool                  // outbox changed
+	told     int                   // tenant events told under this epoch
+	offered  int                   // how often a free lane was offered to a run
 	seen     func(from, to string) // told of every move of a run or step; for tests
 }
 
@@ -61,11 +60,6 @@ type Names struct {
 	URL     string    // of the tenant, for links in outcomes
 	Journal time.Time // when the journal was created
 	Epoch   uint64    // of the dispatcher: makes the ids of tenant events new
-}
-
-// Stats count what the scheduler has done since it was made.
-type Stats struct {
-	Admitted, Opened, Joined int
 }
 
 // classes is the order in which the quotas are served: reads first, since they
