@@ -153,11 +153,10 @@ func (s *Scheduler) tellBudget(id string, now time.Time, used int) {
 		app := s.app(id, "")
 		data.App, subject = &app, "apps/"+id
 	}
-	s.unsaved = true
-	s.outbox = append(s.outbox, must(events.NewOutcome(events.Head{
+	s.tell(events.Head{
 		ID:   fmt.Sprintf("%s/budget/%s/%d/%s", s.names.Tenant, events.Token(id), now.UnixMilli(), what),
-		Type: kind, Tenant: s.names.Tenant, Subject: subject, Key: id, Time: now,
-	}, data)))
+		Type: kind, Subject: subject, Key: id, Time: now,
+	}, data)
 }
 
 // recallBudgets puts starts that are known from several records in order, once all

@@ -199,15 +199,14 @@ func (s *Scheduler) tellForeign(one *Foreign, now time.Time) {
 		qlik.ReloadCanceled:      {events.TypeForeignReloadCanceled, events.ReasonReloadCanceled},
 		qlik.ReloadExceededLimit: {events.TypeForeignReloadExceededLimit, events.ReasonReloadExceededLimit},
 	}[reload.Status]
-	s.unsaved = true
-	s.outbox = append(s.outbox, must(events.NewOutcome(events.Head{
-		ID: s.names.Tenant + "/reloads/" + reload.ID, Type: how.kind, Tenant: s.names.Tenant, Subject: "apps/" + reload.AppID, Key: reload.AppID,
+	s.tell(events.Head{
+		ID: s.names.Tenant + "/reloads/" + reload.ID, Type: how.kind, Subject: "apps/" + reload.AppID, Key: reload.AppID,
 		Time: now, CausationID: one.Cause,
 	}, events.ForeignReloadData{
 		Tenant: s.names.Tenant, Origin: reload.Type, App: s.app(reload.AppID, ""), Space: s.spaceOf(reload.AppID), ReloadID: reload.ID, Status: string(reload.Status),
 		Partial: reload.Partial, Reason: how.reason, Error: said(reload.ErrorMessage), ErrorCode: reload.ErrorCode,
 		Created: reload.CreationTime, Started: reload.StartTime, Ended: reload.EndTime, Duration: reload.Duration.Seconds(), LogExcerpt: one.end.excerpt,
-	})))
+	})
 }
 
 // foreignReload admits an event that says a reload of somebody else may be over.

@@ -133,12 +133,15 @@ func (s *Scheduler) tellTenant(kind string, now time.Time, g gate, cause Verdict
 		events.TenantData{Tenant: s.names.Tenant, Reason: cause.Reason, Error: cause.Text, Since: g.since, Probe: g.at})
 }
 
-// tell puts what is no run's into the tenant's outbox, under an id of its own.
+// tell puts what is no run's into the tenant's outbox. What has no id, by which it is the
+// same however often it is found out, gets one of its own.
 func (s *Scheduler) tell(head events.Head, data any) {
-	s.told++
-	s.unsaved = true
-	head.ID = fmt.Sprintf("%s/%d%s/%d/%s", s.names.Tenant, s.names.Epoch, s.restored.mark(), s.told, strings.TrimPrefix(head.Type, events.TypePrefix))
+	if head.ID == "" {
+		s.told++
+		head.ID = fmt.Sprintf("%s/%d%s/%d/%s", s.names.Tenant, s.names.Epoch, s.restored.mark(), s.told, strings.TrimPrefix(head.Type, events.TypePrefix))
+	}
 	head.Tenant = s.names.Tenant
+	s.unsaved = true
 	s.outbox = append(s.outbox, must(events.NewOutcome(head, data)))
 }
 
