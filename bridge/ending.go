@@ -107,10 +107,7 @@ func (r *Run) gives(name string) bool {
 // ended goes on after a step that did not succeed.
 func (s *Scheduler) ended(t *task, state RunState, verdict Verdict, now time.Time) {
 	if t.run().Fate.State == "" || t.run().Stopping != "" {
-		if t.run().Stopping != "" {
-			state = t.run().Stopping
-		}
-		s.finish(t, state, verdict, now)
+		s.finish(t, endState(t.run(), state), verdict, now)
 		return
 	}
 	if t.run().State == RunHeld {

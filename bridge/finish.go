@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -71,13 +72,8 @@ func (s *Scheduler) stop(t *task, i int, now time.Time) {
 	s.ended(t, RunCanceled, Verdict{Reason: events.ReasonReloadCanceled}, now)
 }
 
-// ended is how a run ends whose step ended so, unless it was being stopped.
-func ended(run *Run, otherwise RunState) RunState {
-	if run.Stopping != "" {
-		return run.Stopping
-	}
-	return otherwise
-}
+// endState is how a run ends that is being stopped, or else as the step that ended says.
+func endState(run *Run, otherwise RunState) RunState { return cmp.Or(run.Stopping, otherwise) }
 
 // stopVerdict says why a run was stopped.
 func stopVerdict(run *Run) Verdict {
@@ -139,11 +135,11 @@ func (s *Scheduler) expire(t *task, now time.Time) {
 		s.windDown(t, RunExpired, now)
 		return
 	}
-	state := ended(run, RunExpired)
+	state := endState(run, RunExpired)
 	verdict := stopVerdict(run)
 	switch {
 	case run.State == RunHeld:
-		state = ended(run, RunFailed)
+		state = endState(run, RunFailed)
 		s.moveStep(step, StepFailed)
 		step.Ended = now
 		if run.Stopping == "" {
