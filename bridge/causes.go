@@ -38,8 +38,8 @@ func (c *Causes) From(source string) {
 	}
 }
 
-// Add appends one event. The journal is read in order, so a sequence that is not
-// beyond the newest is known already and changes nothing.
+// Add appends one event and returns true. The journal is read in order, so a sequence
+// that is not beyond the newest is known already: it changes nothing, and Add returns false.
 func (c *Causes) Add(sequence uint64, id string) bool {
 	if sequence <= c.Last && c.Count > 0 {
 		return false
@@ -83,7 +83,7 @@ func (c *Causes) Sequences() []uint64 {
 	return out
 }
 
-// First returns the id of the oldest cause, Newest that of the youngest.
+// First returns the id of the oldest cause, "" when there is none.
 func (c *Causes) First() string {
 	if len(c.Head) == 0 {
 		return ""
@@ -91,7 +91,7 @@ func (c *Causes) First() string {
 	return c.Head[0]
 }
 
-// Newest returns the id of the youngest cause.
+// Newest returns the id of the youngest cause, "" when there is none.
 func (c *Causes) Newest() string {
 	if n := len(c.Tail); n > 0 {
 		return c.Tail[n-1]

@@ -7,7 +7,7 @@ import (
 	"github.com/qlikgateway/gateway/qlik"
 )
 
-// Limits are what a scheduler keeps to.
+// Limits are what a scheduler keeps to; none has a default but in DefaultLimits.
 type Limits struct {
 	Quota    map[qlik.Class]Rate // calls Qlik allows
 	Parallel map[qlik.Class]int  // most calls under way at once
