@@ -88,27 +88,15 @@ type Parked struct {
 // Status asks the tenant's dispatcher how it stands. Its error is ErrNobody when
 // none works for the tenant now.
 func (d *Desk) Status(ctx context.Context, tenant string) (Status, error) {
-	answer, err := d.ask(ctx, tenant, Order{Op: OpStatus})
-	if err != nil {
-		return Status{}, err
-	}
-	var status Status
-	if err := json.Unmarshal(answer.Status, &status); err != nil {
-		return Status{}, fmt.Errorf("decode the dispatcher's answer: %w", err)
-	}
-	return status, nil
+	return d.status(ctx, tenant, "")
 }
 
 // Waits asks the tenant's dispatcher what a run waits for, or is doing. Its error is
 // ErrNobody when none works for the tenant now, and ErrNoRun when it has ended.
 func (d *Desk) Waits(ctx context.Context, tenant, run string) (Parked, error) {
-	answer, err := d.ask(ctx, tenant, Order{Op: OpStatus, Run: run})
+	status, err := d.status(ctx, tenant, run)
 	if err != nil {
 		return Parked{}, err
-	}
-	var status Status
-	if err := json.Unmarshal(answer.Status, &status); err != nil {
-		return Parked{}, fmt.Errorf("decode the dispatcher's answer: %w", err)
 	}
 	for _, parked := range status.Parked { // an older replica names all
 		if parked.Run == run {
@@ -116,6 +104,18 @@ func (d *Desk) Waits(ctx context.Context, tenant, run string) (Parked, error) {
 		}
 	}
 	return Parked{}, ErrNoRun
+}
+
+// status asks how the dispatcher stands, or, of a run, only what that waits for.
+func (d *Desk) status(ctx context.Context, tenant, run string) (status Status, err error) {
+	answer, err := d.ask(ctx, tenant, Order{Op: OpStatus, Run: run})
+	if err != nil {
+		return status, err
+	}
+	if err := json.Unmarshal(answer.Status, &status); err != nil {
+		return Status{}, fmt.Errorf("decode the dispatcher's answer: %w", err)
+	}
+	return status, nil
 }
 
 // Waits says whether an open run waits, and not for Qlik to do what it was asked for.
