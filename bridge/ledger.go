@@ -63,6 +63,11 @@ func OpenLedger(ctx context.Context, js jetstream.JetStream, bucket string) (*Le
 	return &Ledger{js: js, kv: kv, bucket: bucket, silence: silence}, nil
 }
 
+// stream is the stream that NATS keeps the ledger's bucket in, and subject the subject of
+// a key there.
+func (l *Ledger) stream() string            { return "KV_" + l.bucket }
+func (l *Ledger) subject(key string) string { return "$KV." + l.bucket + "." + key }
+
 // Revision records a configuration and returns its number. The same document has
 // the same number in every replica, and later documents have higher ones.
 func (l *Ledger) Revision(ctx context.Context, document []byte) (uint64, error) {

@@ -18,9 +18,9 @@ import (
 // began: their calls still count in the quota windows. In a cluster it reads a copy of
 // the ledger, which may be behind: it goes on until it has come to the tenure's epoch.
 func (t *Tenure) recent(ctx context.Context, heard func(), since time.Time) ([]*Run, error) {
-	prefix := "$KV." + t.ledger.bucket + "."
-	consumer, err := t.ledger.js.OrderedConsumer(ctx, "KV_"+t.ledger.bucket, jetstream.OrderedConsumerConfig{
-		FilterSubjects: []string{prefix + "ended." + t.tenant + ".>", prefix + "epoch." + t.tenant},
+	epoch := t.ledger.subject("epoch." + t.tenant)
+	consumer, err := t.ledger.js.OrderedConsumer(ctx, t.ledger.stream(), jetstream.OrderedConsumerConfig{
+		FilterSubjects: []string{t.ledger.subject("ended." + t.tenant + ".>"), epoch},
 		DeliverPolicy:  jetstream.DeliverByStartTimePolicy, OptStartTime: &since,
 	})
 	if err != nil {
@@ -36,7 +36,7 @@ func (t *Tenure) recent(ctx context.Context, heard func(), since time.Time) ([]*
 		last := false
 		for msg := range batch.Messages() {
 			heard()
-			if msg.Subject() == prefix+"epoch."+t.tenant {
+			if msg.Subject() == epoch {
 				meta, err := msg.Metadata()
 				last = err == nil && meta.Sequence.Stream >= t.epoch
 				continue
@@ -88,10 +88,7 @@ func (l *Ledger) Runs(ctx context.Context, q RunQuery) ([]*Run, error) {
 		if len(runs) == limit {
 			break
 		}
-		run, err := l.read(ctx, key)
-		if errors.Is(err, jetstream.ErrKeyNotFound) {
-			run, err = l.Run(ctx, runOf(key)) // it ended while we looked
-		}
+		run, err := l.listed(ctx, key)
 		if errors.Is(err, ErrNoRun) {
 			continue
 		}
@@ -103,6 +100,15 @@ func (l *Ledger) Runs(ctx context.Context, q RunQuery) ([]*Run, error) {
 		}
 	}
 	return runs, nil
+}
+
+// listed reads the run of a key that was listed; it may have ended since.
+func (l *Ledger) listed(ctx context.Context, key string) (*Run, error) {
+	run, err := l.read(ctx, key)
+	if errors.Is(err, jetstream.ErrKeyNotFound) {
+		return l.Run(ctx, runOf(key))
+	}
+	return run, err
 }
 
 // runKeys lists the keys of the runs that a query may choose, the newest first.
@@ -135,19 +141,18 @@ func (l *Ledger) runKeys(ctx context.Context, q RunQuery) ([]string, error) {
 // removed a moment ago. The client's own listing waits for every key that there was
 // when it began, for ever when one is removed meanwhile.
 func (l *Ledger) keys(ctx context.Context, filters ...string) ([]string, error) {
-	stream, err := l.js.Stream(ctx, "KV_"+l.bucket)
+	stream, err := l.js.Stream(ctx, l.stream())
 	if err != nil {
 		return nil, fmt.Errorf("list keys: %w", err)
 	}
 	var keys []string
-	prefix := "$KV." + l.bucket + "."
 	for _, filter := range filters {
-		info, err := stream.Info(ctx, jetstream.WithSubjectFilter(prefix+filter))
+		info, err := stream.Info(ctx, jetstream.WithSubjectFilter(l.subject(filter)))
 		if err != nil {
 			return nil, fmt.Errorf("list keys %s: %w", filter, err)
 		}
 		for subject := range info.State.Subjects {
-			keys = append(keys, strings.TrimPrefix(subject, prefix))
+			keys = append(keys, strings.TrimPrefix(subject, l.subject("")))
 		}
 	}
 	return keys, nil

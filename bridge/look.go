@@ -8,8 +8,6 @@ import (
 	"slices"
 	"time"
 	"unique"
-
-	"github.com/nats-io/nats.go/jetstream"
 )
 
 // Loaded says whether all that the ledger held has been read.
@@ -133,10 +131,7 @@ func (x *Index) Full(ctx context.Context, q RunQuery) ([]*Run, error) {
 		if s.kept {
 			key = "ended." + s.Tenant + "." + s.ID
 		}
-		run, err := x.ledger.read(ctx, key)
-		if errors.Is(err, jetstream.ErrKeyNotFound) {
-			run, err = x.ledger.Run(ctx, s.ID) // it ended while we looked
-		}
+		run, err := x.ledger.listed(ctx, key)
 		if errors.Is(err, ErrNoRun) {
 			continue
 		}

@@ -91,7 +91,7 @@ var ErrNoRevision = errors.New("the configuration that took the event is not kno
 
 // revisionAt reads a recorded configuration by its number.
 func (l *Ledger) revisionAt(ctx context.Context, number uint64) ([]byte, error) {
-	stream, err := l.js.Stream(ctx, "KV_"+l.bucket)
+	stream, err := l.js.Stream(ctx, l.stream())
 	if err != nil {
 		return nil, fmt.Errorf("read revision %d: %w", number, err)
 	}

@@ -120,7 +120,7 @@ func (t *Tenure) messages(change Change) ([]*nats.Msg, error) {
 		if err != nil {
 			return fmt.Errorf("encode %s: %w", key, err)
 		}
-		msg := nats.NewMsg("$KV." + t.ledger.bucket + "." + key)
+		msg := nats.NewMsg(t.ledger.subject(key))
 		msg.Data = data
 		if ttl > 0 {
 			msg.Header.Set("Nats-TTL", ttl.String())
@@ -134,7 +134,7 @@ func (t *Tenure) messages(change Change) ([]*nats.Msg, error) {
 	}
 	for _, run := range change.Ended {
 		err = errors.Join(err, put("ended."+t.tenant+"."+run.ID, run, keepEnded))
-		purge := nats.NewMsg("$KV." + t.ledger.bucket + ".active." + t.tenant + "." + run.ID)
+		purge := nats.NewMsg(t.ledger.subject("active." + t.tenant + "." + run.ID))
 		purge.Header.Set("KV-Operation", "PURGE")
 		purge.Header.Set("Nats-Rollup", "sub")
 		purge.Header.Set("Nats-TTL", purgeMarker)
@@ -161,7 +161,7 @@ func (t *Tenure) messages(change Change) ([]*nats.Msg, error) {
 	}
 	if err == nil && len(out) > 0 {
 		out[0].Header.Set("Nats-Expected-Last-Subject-Sequence", strconv.FormatUint(t.epoch, 10))
-		out[0].Header.Set("Nats-Expected-Last-Subject-Sequence-Subject", "$KV."+t.ledger.bucket+".epoch."+t.tenant)
+		out[0].Header.Set("Nats-Expected-Last-Subject-Sequence-Subject", t.ledger.subject("epoch."+t.tenant))
 	}
 	return out, err
 }
