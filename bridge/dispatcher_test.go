@@ -46,54 +46,6 @@ func TestReloadThatFailsFailsItsRun(t *testing.T) {
 	r.wantTypes("reload.queued", "reload.started", "reload.failed", "run.failed")
 }
 
-func TestLostAnswersNeverStartASecondReload(t *testing.T) {
-	t.Parallel()
-	for name, fault := range map[string]sim.Fault{
-		"answer lost":       {Operation: "reloadApp", Drop: sim.DropAfter, Count: 1},
-		"request lost":      {Operation: "reloadApp", Drop: sim.DropBefore, Count: 1},
-		"503":               {Operation: "reloadApp", Status: 503, Count: 2},
-		"rate limit":        {Operation: "reloadApp", Status: 429, Code: "HTTP-429", Count: 1, RetryAfter: sim.Duration(time.Second)},
-		"polls fail":        {Operation: "getReload", Status: 500, Count: 2},
-		"token rejected":    {Operation: "reloadApp", Status: 401, Count: 1},
-		"somebody's reload": {Operation: "reloadApp", Status: 429, Code: "RELOADS-007", Count: 1},
-	} {
-		for _, dialect := range []qlik.Dialect{qlik.OpenAPI, qlik.Cloud} {
-			t.Run(name+" "+string(dialect), func(t *testing.T) {
-				t.Parallel()
-				r := newRig(t, sim.Config{Dialect: dialect}, reloadSales)
-				r.limits.Probe, r.limits.Pending = 100*time.Millisecond, 300*time.Millisecond
-				r.must(r.tenant.Inject(fault))
-				r.dispatch()
-				r.send(`{}`)
-				r.until("run.succeeded")
-				if n := r.called("reloadApp", 201); n != 1 {
-					t.Errorf("%d reloads started, want 1", n)
-				}
-			})
-		}
-	}
-}
-
-// TestLostCopyIsSoughtAmongThoseMadeSince: the look counts as one read in the quota, and
-// a rule may have made a copy of the same name every night.
-func TestLostCopyIsSoughtAmongThoseMadeSince(t *testing.T) {
-	t.Parallel()
-	r := newRig(t, sim.Config{Dialect: qlik.Cloud}, `[{"name": "c", "on": "etl", "app": "$Sales", "do": [{"copy": {"name": "Twin"}}]}]`)
-	for range 20 {
-		_, err := r.client.CopyApp(t.Context(), r.tenant.App("Sales"), qlik.AppCopy{Name: "Twin"})
-		r.must(err)
-	}
-	r.tenant.Advance(time.Hour)
-	r.limits.Names = 0
-	r.must(r.tenant.Inject(sim.Fault{Operation: "copyApp", Drop: sim.DropBefore, Count: 1}))
-	r.dispatch()
-	r.send(`{}`)
-	r.until("run.held")
-	if n := r.called("getApp", 200); n > 0 {
-		t.Errorf("%d apps were looked at, of which none was made since the call", n)
-	}
-}
-
 const pipeline = `[{"name": "rehearse", "on": "etl", "app": "$Sales", "do": [
 	{"copy": {"name": "Rehearsal ${data.day}"}},
 	{"reload": {"app": "${steps.copy.app_id}", "variables": {"DAY": "${data.day}"}}},
@@ -123,40 +75,6 @@ func TestPipelineCopiesReloadsAndPublishesThenReplaces(t *testing.T) {
 			variables := r.tenant.State().Reloads[0].Variables
 			if variables["DAY"] != "7" {
 				t.Errorf("the copy's reload has variables %v", variables)
-			}
-		})
-	}
-}
-
-func TestLostAnswerOfPublishIsFoundAgain(t *testing.T) {
-	t.Parallel()
-	for _, dialect := range []qlik.Dialect{qlik.OpenAPI, qlik.Cloud} {
-		t.Run(string(dialect), func(t *testing.T) {
-			t.Parallel()
-			r := newRig(t, sim.Config{Dialect: dialect}, `[{"name": "p", "on": "etl", "app": "$Sales", "do": [{"publish": {"space": "$Company"}}]}]`)
-			r.must(r.tenant.Inject(sim.Fault{Operation: "publishApp", Drop: sim.DropAfter, Count: 1}))
-			r.dispatch()
-			r.send(`{}`)
-			r.until("run.succeeded")
-			if n := r.called("publishApp", 200); n != 1 {
-				t.Errorf("published %d times, want 1", n)
-			}
-		})
-	}
-}
-
-func TestLostAnswerOfCopyIsFoundOrHeld(t *testing.T) {
-	t.Parallel()
-	for dialect, end := range map[qlik.Dialect]string{qlik.Cloud: "run.succeeded", qlik.OpenAPI: "run.held"} {
-		t.Run(string(dialect), func(t *testing.T) {
-			t.Parallel()
-			r := newRig(t, sim.Config{Dialect: dialect}, `[{"name": "c", "on": "etl", "app": "$Sales", "do": [{"copy": {"name": "Twin"}}]}]`)
-			r.must(r.tenant.Inject(sim.Fault{Operation: "copyApp", Drop: sim.DropAfter, Count: 1}))
-			r.dispatch()
-			r.send(`{}`)
-			r.until(end)
-			if n := r.called("copyApp", 200); n != 1 {
-				t.Errorf("copied %d times, want 1", n)
 			}
 		})
 	}
@@ -338,57 +256,6 @@ func TestHugeArgumentsBecomeADeadLetterAndHoldNothingUp(t *testing.T) {
 	r.must(err)
 	if info.State.Msgs != 1 {
 		t.Errorf("%d dead letters, want 1", info.State.Msgs)
-	}
-}
-
-func TestEventIsPlannedByTheRulesThatMatchedIt(t *testing.T) {
-	t.Parallel()
-	r := newRig(t, sim.Config{}, reloadSales)
-	r.send(`{}`) // nobody works yet
-	r.compile(`[{"name": "refresh-sales", "on": "etl", "app": "$Finance", "do": ["reload"]}]`)
-	r.revisions = bridge.NewRevisions(r.ledger) // another process, which knows only its own
-	r.compile(`[{"name": "refresh-sales", "on": "etl", "app": "$Finance", "do": ["reload"]}]`)
-	r.dispatch()
-	outcome := r.until("reload.succeeded")
-	var data events.ReloadData
-	r.must(json.Unmarshal(outcome.Data(), &data))
-	if data.App.ID != r.tenant.App("Sales") {
-		t.Errorf("reloaded %s, want the app of the rule that matched", data.App.ID)
-	}
-}
-
-func TestEventOfANewerReplicaIsPlannedByItsRules(t *testing.T) {
-	t.Parallel()
-	r := newRig(t, sim.Config{}, reloadSales)
-	old := r.revisions
-	r.revisions = bridge.NewRevisions(r.ledger)
-	r.compile(`[{"name": "new-rule", "on": "etl", "app": "$Finance", "do": ["reload"]}]`)
-	r.send(`{}`) // taken by the newer replica
-	r.revisions = old
-	r.dispatch() // the older one works
-	outcome := r.until("run.succeeded")
-	if outcome.Extensions()["rule"] != "new-rule" {
-		t.Errorf("run of rule %v, want new-rule", outcome.Extensions()["rule"])
-	}
-}
-
-func TestEventOfARemovedRuleIsADeadLetter(t *testing.T) {
-	t.Parallel()
-	r := newRig(t, sim.Config{}, reloadSales)
-	r.send(`{}`)
-	r.compile(`[{"name": "other", "on": "etl", "app": "$Finance", "do": ["reload"]}]`)
-	r.send(`{}`)
-	r.dispatch()
-	r.until("run.succeeded")
-	stream, err := r.broker.JetStream().Stream(t.Context(), r.broker.Names().Dead)
-	r.must(err)
-	dead, err := stream.GetLastMsgForSubject(t.Context(), "gateway.dead.acme.etl")
-	r.must(err)
-	if reason := dead.Header.Get(events.HeaderReason); reason != string(events.ReasonRuleRemoved) {
-		t.Errorf("dead letter for %q, want rule_removed", reason)
-	}
-	if n := r.called("reloadApp", 201); n != 1 {
-		t.Errorf("%d reloads, want only that of the rule that is left", n)
 	}
 }
 
