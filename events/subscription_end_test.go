@@ -95,9 +95,9 @@ func TestSubscriptionIsWarnedAndThenDisabled(t *testing.T) {
 			t.Errorf("told %+v, want %s", data, want)
 		}
 	}
+	stop() // tries that were under way beside the last one have come
 	tries := r.tries()
 	r.set(nil)
-	stop()
 	stop = s.run(sub) // a restart does not enable it
 	state, err := states(t, s.Broker).State(t.Context(), "alerts")
 	if err != nil || state.Disabled != events.ReasonFailing || r.tries() != tries {
