@@ -77,6 +77,8 @@ func TestTwoHundredWatchersDoNotSlowDeliveries(t *testing.T) {
 	grown := s.resident() - before
 	stop()
 	wait()
+	after, worstAfter := s.deliveries(300) // what else the machine does may have begun with the watchers
+	alone, worst = max(alone, after), max(worst, worstAfter)
 	t.Logf("alone: middle %s, slowest %s; with 200 watchers: %s, %s; %d outcomes heard, resident memory grew by %d MB", alone, worst, watched, worstWatched, heard.Load(), grown>>20)
 	if watched > 3*alone+20*time.Millisecond {
 		t.Errorf("a delivery takes %s with 200 watchers, %s without", watched, alone)
