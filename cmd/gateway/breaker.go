@@ -1,7 +1,7 @@
 package main
 
 import (
-	"errors"
+	"fmt"
 	"io"
 	"text/tabwriter"
 
@@ -98,7 +98,7 @@ func (o *operator) newBreakerClose() *cobra.Command {
 					return err
 				}
 				if len(list.Data) != 1 {
-					return errors.New("say which tenant: there are several")
+					return fmt.Errorf("name the tenant: %s are configured, and gateway tenants ls lists them", count(len(list.Data), "tenant"))
 				}
 				tenant = list.Data[0].Name
 			}

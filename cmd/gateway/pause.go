@@ -176,8 +176,13 @@ func (o *operator) resume(command *cobra.Command, meant func(console.Pause) bool
 			ids = append(ids, p.ID)
 		}
 	}
-	if len(ids) != 1 {
-		return errors.New(map[bool]string{true: "that is not paused; gateway pause ls lists what is", false: "it is paused for several tenants: say which"}[len(ids) == 0])
+	switch {
+	case len(ids) == 0:
+		return errors.New("that is not paused; gateway pause ls lists what is")
+	case len(ids) > 1 && command.Flag("tenant") == nil:
+		return errors.New("several tenants are paused: name one of them")
+	case len(ids) > 1:
+		return errors.New("it is paused for several tenants: name one of them with --tenant")
 	}
 	return o.endPause(command, ids[0])
 }

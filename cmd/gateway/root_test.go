@@ -73,6 +73,8 @@ func TestWhatACommandLineSaysAndNobodyCanReadIsAMistakeInIt(t *testing.T) {
 		{"pause tenant --until tomorrow", `--until "tomorrow": expected a time`},
 		{"pause tenant --for -1h", "give one of --for"},
 		{"breaker open --until tomorrow", `--until "tomorrow": expected a time`},
+		{"runs resolve 1 --as done", `--as "done": expected succeeded, failed or retry`},
+		{"runs ls --state broken", `--state "broken": expected gathering, ready`},
 		{"resume app", "usage: gateway resume app APP"},
 		{"resume rule", "usage: gateway resume rule RULE"},
 		{"replay --from yesterday", `--from "yesterday": expected a time`},

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/qlikgateway/gateway/bridge"
 	"github.com/qlikgateway/gateway/console"
 )
 
@@ -26,6 +27,9 @@ func newRunsCommand() *cobra.Command {
 	return command
 }
 
+// runStates are the states of a run, in words.
+const runStates = "gathering, ready, running, held, succeeded, failed, canceled or expired"
+
 func (o *operator) newLs() *cobra.Command {
 	var tenant, rule, state, reason, app, before string
 	var limit int
@@ -35,6 +39,9 @@ func (o *operator) newLs() *cobra.Command {
 		Example: "  gateway runs ls --state failed",
 		Args:    noArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
+			if state != "" && !bridge.RunState(state).Known() {
+				return misused("--state %q: expected %s", state, runStates)
+			}
 			query := url.Values{"limit": {strconv.Itoa(limit)}}
 			for name, value := range map[string]string{"tenant": tenant, "rule": rule, "state": state, "reason": reason, "app": app, "before": before} {
 				if value != "" {
@@ -51,7 +58,7 @@ func (o *operator) newLs() *cobra.Command {
 	}
 	command.Flags().StringVar(&tenant, "tenant", "", "only runs of this tenant")
 	command.Flags().StringVar(&rule, "rule", "", "only runs of this rule")
-	command.Flags().StringVar(&state, "state", "", "only runs in this state: gathering, ready, running, held, succeeded, failed, canceled or expired")
+	command.Flags().StringVar(&state, "state", "", "only runs in this state: "+runStates)
 	command.Flags().StringVar(&reason, "reason", "", "only runs that ended badly, or are held, for this reason, such as reload_failed")
 	command.Flags().StringVar(&app, "app", "", "only runs whose current step is about this app: its name in the configuration, or its id")
 	command.Flags().StringVar(&before, "before", "", "only runs older than this one: the next page")
@@ -86,6 +93,9 @@ func (o *operator) newResolve() *cobra.Command {
 		Example: "  gateway runs resolve 0t4k3x2-00000007-promote-1a2b3c --as succeeded --app 2f1c6e0a-1111-2222-3333-444455556666",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, args []string) error {
+			if !slices.Contains([]string{bridge.ResolveSucceeded, bridge.ResolveFailed, bridge.ResolveRetry}, as) {
+				return misused("--as %q: expected succeeded, failed or retry", as)
+			}
 			var run console.Run
 			out := command.OutOrStdout()
 			path := "/api/v1/runs/" + url.PathEscape(args[0]) + "/resolve"
