@@ -65,7 +65,7 @@ func (s *Setup) pausable() []Pause {
 	return list
 }
 
-// pauseFromPage and resumeFromPage give orders as forms do.
+// pauseFromPage pauses what the page's form names.
 func (c *Console) pauseFromPage(g *gin.Context) {
 	tenant, p, err := c.Setup().pauseOn(g.PostForm("what"), g.PostForm("for"), g.PostForm("reason"))
 	if err != nil {
@@ -103,6 +103,7 @@ func (s *Setup) pauseOn(what, lasts, reason string) (tenant string, p bridge.Pau
 	return s.pauseFor(order)
 }
 
+// resumeFromPage ends a pause that the page shows.
 func (c *Console) resumeFromPage(g *gin.Context) {
 	c.afterPause(g, func(ctx context.Context) error {
 		_, err := c.resume(ctx, g, g.PostForm("id"))

@@ -179,7 +179,7 @@ func spans(run *bridge.Run, now time.Time) []bar {
 	return bars
 }
 
-// cancelFromPage and resolveFromPage give orders as forms do.
+// cancelFromPage stops a run for good, as its page asks for it.
 func (c *Console) cancelFromPage(g *gin.Context) {
 	c.orderFromPage(g, bridge.Order{Op: bridge.OpCancel})
 }
@@ -196,10 +196,13 @@ func (c *Console) retryFromPage(g *gin.Context) {
 	c.showRunPage(g, fmt.Sprintf("%s of this run replayed, by the rules in force; the newest runs are under Runs.", plural(summary.Replayed, "event", "events")), false)
 }
 
+// resolveFromPage says how the unknown step of a held run ended, as its page asks for it.
 func (c *Console) resolveFromPage(g *gin.Context) {
 	c.orderFromPage(g, bridge.Order{Op: bridge.OpResolve, As: g.PostForm("as"), App: g.PostForm("app")})
 }
 
+// orderFromPage gives an order and goes back to the run's page, which says why it was
+// refused, if it was.
 func (c *Console) orderFromPage(g *gin.Context, order bridge.Order) {
 	if err := c.give(g, order); err != nil {
 		deedOf(g).failed = err

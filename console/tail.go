@@ -15,6 +15,9 @@ import (
 	"github.com/qlikgateway/gateway/events"
 )
 
+// tailAgain is how long the tail waits before it reads again where its reading broke.
+const tailAgain = time.Second
+
 // mostTold is how many outcomes are kept to show, and for listeners who come back.
 const mostTold = 500
 
@@ -58,11 +61,11 @@ type tail struct {
 // run reads until ctx ends, and begins again where it was when the reading breaks.
 func (t *tail) run(ctx context.Context) {
 	defer t.crowd.dissolve()
-	for wait := time.Second; ctx.Err() == nil; {
+	for ctx.Err() == nil {
 		_ = t.read(ctx) // a broken reading is begun anew; readiness tells of a broker that is gone
 		select {
 		case <-ctx.Done():
-		case <-time.After(wait):
+		case <-time.After(tailAgain):
 		}
 	}
 }

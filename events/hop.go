@@ -42,7 +42,9 @@ func (a Arrival) TraceParent() string {
 	return ""
 }
 
-// Trace returns the trace context of an event: its sender's, or one made of what identifies it, so that every hop and every later process finds the same.
+// Trace returns the trace context of an event: its sender's, or one made of what
+// identifies it, so that every hop and every later process finds the same. given says
+// that it is the sender's.
 func (a Arrival) Trace() (parent string, given bool) {
 	if parent = a.TraceParent(); parent != "" {
 		return parent, true
