@@ -89,6 +89,9 @@ func (b *Broker) open(ctx context.Context) error {
 		return err
 	}
 	if b.embedded == nil {
+		if b.js, err = jetstream.New(b.conn, jetstream.WithDefaultTimeout(askWithin)); err != nil {
+			return fmt.Errorf("use JetStream: %w", err)
+		}
 		go b.keepStreams(b.returns())
 		return nil
 	}

@@ -20,6 +20,11 @@ const (
 	pingsUnheard = 2
 )
 
+// askWithin is how long a question to an external cluster may take, or a write, for which
+// nobody says otherwise, once the streams are there. To what is asked of a server that has
+// just gone no answer comes, and those who ask ask anew.
+const askWithin = 3 * time.Second
+
 // dialExternal connects to the configured server.
 func dialExternal(cfg Config, login Login, name string, log zerolog.Logger) (*nats.Conn, error) {
 	options := append(connectionOptions(name, log), nats.PingInterval(pingEvery), nats.MaxPingsOutstanding(pingsUnheard))
