@@ -112,5 +112,23 @@ func begin(ctx context.Context, js jetstream.JetStream, stream string, chosen je
 	if err != nil {
 		return nil, nil, fmt.Errorf("consume: %w", err)
 	}
-	return messages, all, nil
+	return &reader{messages, js, stream, consumer.CachedInfo().Name}, all, nil
+}
+
+// A reader is the messages of a consumer of its own.
+type reader struct {
+	jetstream.MessagesContext
+	js               jetstream.JetStream
+	stream, consumer string
+}
+
+// Stop ends the reading and has the broker forget the consumer. Nobody waits for that: the
+// broker may have gone, and forgets a consumer that nobody reads by itself, if later.
+func (r *reader) Stop() {
+	r.MessagesContext.Stop()
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), readerWithin)
+		defer cancel()
+		_ = r.js.DeleteConsumer(ctx, r.stream, r.consumer)
+	}()
 }

@@ -155,3 +155,31 @@ func TestUnreadableMessageIsHandedOn(t *testing.T) {
 		t.Errorf("dead letter on %s: %v %s", first.Subject, first.Header, first.Data)
 	}
 }
+
+// TestReaderThatEndsLeavesNoConsumer: a stream has room for so many, and whoever may read
+// the outcomes may come and go as often as they like.
+func TestReaderThatEndsLeavesNoConsumer(t *testing.T) {
+	t.Parallel()
+	b := open(t, broker.Config{})
+	j := journalOn(b)
+	appendTo(t, j, arrival("1"), target("acme", "r"))
+	stream, err := b.JetStream().Stream(t.Context(), "GATEWAY_IN")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	out, done := make(chan events.Entry), make(chan error, 1)
+	go func() { done <- j.Read(ctx, "acme", 1, out) }()
+	next(t, out)
+	cancel()
+	<-done
+	soon, end := context.WithTimeout(t.Context(), 20*time.Second) // less than the minute after which the broker forgets one
+	defer end()
+	for consumers := -1; consumers != 0; {
+		info, err := stream.Info(soon)
+		if err != nil {
+			t.Fatalf("%d consumers are left: %v", consumers, err)
+		}
+		consumers = info.State.Consumers
+	}
+}
