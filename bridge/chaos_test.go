@@ -2,6 +2,7 @@ package bridge_test
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"flag"
 	"fmt"
@@ -102,6 +103,7 @@ type chaos struct {
 	random   *rand.Rand
 	tenant   *sim.Tenant
 	url      string // of the tenant
+	listener string // where those are who wait for outcomes; "" = nobody does
 	folder   string
 	binary   string
 	apps     []string
@@ -129,6 +131,7 @@ type replica struct {
 	process *exec.Cmd
 	mu      sync.Mutex
 	up      time.Time // when it was started, until it takes its first event
+	taken   time.Time // when the newest event was sent that it took
 }
 
 // newChaos makes a chaos with a simulated tenant and one gateway on a data
@@ -192,6 +195,11 @@ func freePort(t *testing.T) int {
 func (c *chaos) add(store string) *replica {
 	r := &replica{c: c, program: c.binary, port: freePort(c.t), console: freePort(c.t)}
 	r.config = filepath.Join(c.folder, fmt.Sprintf("gateway-%d.yaml", len(c.replicas)))
+	var callback, subscription string
+	if c.listener != "" {
+		callback = ", callback: {hosts: [127.0.0.1], allow: [127.0.0.1]}"
+		subscription = fmt.Sprintf("subscriptions: [{name: told, url: %q, validate: false, secret: env:CHAOS_SIGNS, allow: [127.0.0.1]}]\n", c.listener+"/told")
+	}
 	text := fmt.Sprintf(`
 http: {addr: "127.0.0.1:%d"}
 console: {addr: "127.0.0.1:%d"}
@@ -199,13 +207,13 @@ broker: {%s}
 tenants:
   acme: {url: "%s", dialect: cloud, api_key: env:CHAOS_SECRET, quota: {reload: %d/1m, write: 600/1m, read: 6000/1m}, breaker: {failures: 4, over: 5s, open: 500ms}}
 sources:
-  events: {verify: bearer, secret: env:CHAOS_SECRET}
+  events: {verify: bearer, secret: env:CHAOS_SECRET%s}
 rules:
   - {name: at-once, on: events, when: 'type == "at-once"', do: [{reload: {app: "${data.app}"}}]}
   - {name: every, on: events, when: 'type == "every"', gather: none, do: [{reload: {app: "${data.app}"}}]}
   - {name: quiet, on: events, when: 'type == "quiet"', gather: {quiet: 500ms, max: 2s}, do: [{reload: {app: "${data.app}"}}]}
   - {name: pipeline, on: events, when: 'type == "pipeline"', do: [{reload: {app: "${data.app}"}}, {publish: {app: "${data.app}", space: "%s"}}]}
-`, r.port, r.console, store, c.url, chaosQuota, c.tenant.Space("Company"))
+%s`, r.port, r.console, store, c.url, chaosQuota, callback, c.tenant.Space("Company"), subscription)
 	if err := os.WriteFile(r.config, []byte(text), 0o600); err != nil {
 		c.t.Fatal(err)
 	}
@@ -215,7 +223,7 @@ rules:
 
 func (r *replica) start() {
 	r.process = exec.Command(r.program, "run", "--config", r.config, "--log-level", "error")
-	r.process.Env = append(os.Environ(), "CHAOS_SECRET="+chaosSecret)
+	r.process.Env = append(os.Environ(), "CHAOS_SECRET="+chaosSecret, "CHAOS_SIGNS=whsec_"+base64.StdEncoding.EncodeToString([]byte(chaosSecret)))
 	r.process.Stderr = os.Stderr
 	if err := r.process.Start(); err != nil {
 		r.c.t.Fatal(err)
@@ -283,19 +291,24 @@ func (c *chaos) misbehave(ctx context.Context) {
 }
 
 // sendUntil sends events until ctx ends, each until it is answered 202.
-func (c *chaos) sendUntil(ctx context.Context) {
+func (c *chaos) sendUntil(ctx context.Context) { c.sendTo(ctx, 25*time.Millisecond, c.replicas...) }
+
+// sendTo does so to some of the gateways, no faster than one in a time.
+func (c *chaos) sendTo(ctx context.Context, pace time.Duration, replicas ...*replica) {
 	random := rand.New(rand.NewPCG(9, 9))
-	tick := time.NewTicker(25 * time.Millisecond)
+	tick := time.NewTicker(pace)
 	defer tick.Stop()
 	for {
 		rule := []string{"at-once", "every", "quiet", "pipeline"}[random.IntN(4)]
 		if rule == "every" && random.IntN(4) > 0 {
 			rule = "at-once"
 		}
+		c.mu.Lock()
 		c.sent++
 		id := fmt.Sprint("event-", c.sent)
-		body := fmt.Sprintf(`{"specversion":"1.0","id":%q,"source":"/chaos","type":%q,"data":{"app":%q}}`, id, rule, c.apps[random.IntN(len(c.apps))])
-		for !c.replicas[random.IntN(len(c.replicas))].post(body) {
+		c.mu.Unlock()
+		body := fmt.Sprintf(`{"specversion":"1.0","id":%q,"source":"/chaos","type":%q,"data":{"app":%q,"callback":%q}}`, id, rule, c.apps[random.IntN(len(c.apps))], c.listener+"/callback")
+		for !replicas[random.IntN(len(replicas))].post(body) {
 			select {
 			case <-ctx.Done():
 				return
@@ -319,6 +332,7 @@ func (r *replica) post(body string) bool {
 		return false
 	}
 	defer r.c.door.RUnlock()
+	began := time.Now()
 	request, err := http.NewRequest(http.MethodPost, fmt.Sprintf("http://127.0.0.1:%d/events", r.port), strings.NewReader(body))
 	if err != nil {
 		r.c.t.Error(err)
@@ -341,6 +355,7 @@ func (r *replica) post(body string) bool {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.taken = began
 	if !r.up.IsZero() {
 		r.c.mu.Lock()
 		r.c.longest = max(r.c.longest, time.Since(r.up))

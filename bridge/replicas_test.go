@@ -297,12 +297,9 @@ func natsCluster(t *testing.T) []*server.Server {
 	}
 	var servers []*server.Server
 	for i, port := range ports {
-		s, err := server.NewServer(&server.Options{
-			ServerName: fmt.Sprint("n", i), Host: "127.0.0.1", Port: server.RANDOM_PORT, Routes: routes, NoSigs: true, NoLog: true,
-			Cluster:   server.ClusterOpts{Name: "c", Host: "127.0.0.1", Port: port, NoAdvertise: true},
-			JetStream: true, StoreDir: t.TempDir(), SyncAlways: true, JetStreamMaxStore: 2 << 30,
-			JetStreamLimits: server.JSLimitOpts{DefaultMaxConsumers: 100_000}, // each tenant's dispatcher reads the journal with one
-		})
+		options := clusterOptions(fmt.Sprint("n", i), port, t.TempDir())
+		options.Port, options.Routes = server.RANDOM_PORT, routes
+		s, err := server.NewServer(options)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -316,4 +313,15 @@ func natsCluster(t *testing.T) []*server.Server {
 		}
 	}
 	return servers
+}
+
+// clusterOptions describe a server of a cluster, but for where clients find it and
+// where it finds the others.
+func clusterOptions(name string, port int, dir string) *server.Options {
+	return &server.Options{
+		ServerName: name, Host: "127.0.0.1", NoSigs: true, NoLog: true,
+		Cluster:   server.ClusterOpts{Name: "c", Host: "127.0.0.1", Port: port, NoAdvertise: true},
+		JetStream: true, StoreDir: dir, SyncAlways: true, JetStreamMaxStore: 2 << 30,
+		JetStreamLimits: server.JSLimitOpts{DefaultMaxConsumers: 100_000}, // each tenant's dispatcher reads the journal with one
+	}
 }

@@ -14,6 +14,7 @@ type wire struct {
 	listeners []net.Listener
 	open      map[net.Conn]bool
 	dead      bool
+	to        string        // the one server that is reached; "" = all are
 	stalled   chan struct{} // while it is set and open, nothing passes
 }
 
@@ -56,7 +57,7 @@ func (w *wire) accept(listener net.Listener, server string, running *sync.WaitGr
 			return
 		}
 		far, err := net.Dial("tcp", server)
-		if err != nil || !w.hold(near, far) {
+		if err != nil || !w.leads(server) || !w.hold(near, far) {
 			_ = near.Close()
 			if far != nil {
 				_ = far.Close()
@@ -66,6 +67,20 @@ func (w *wire) accept(listener net.Listener, server string, running *sync.WaitGr
 		running.Go(func() { w.carry(near, far) })
 		running.Go(func() { w.carry(far, near) })
 	}
+}
+
+// only lets new connections through to one server, or to all again when it is "".
+func (w *wire) only(server string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.to = strings.TrimPrefix(server, "nats://")
+}
+
+// leads says whether new connections to a server are let through.
+func (w *wire) leads(server string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.to == "" || w.to == server
 }
 
 // hold remembers both ends, unless the wire is cut.
