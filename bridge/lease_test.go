@@ -19,8 +19,8 @@ import (
 // server that leads the stream goes just then.
 type deaf struct {
 	jetstream.JetStream
-	lost, heard atomic.Int32  // answers: to be lost from now on, and not lost so far
-	again       chan struct{} // of each that is heard
+	lost  atomic.Int32  // answers to be lost from now on
+	again chan struct{} // of each that is heard
 }
 
 func (d *deaf) PublishMsg(ctx context.Context, msg *nats.Msg, opts ...jetstream.PublishOpt) (*jetstream.PubAck, error) {
