@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -62,6 +63,11 @@ func ledgerOf(t *testing.T, js jetstream.JetStream, kind string) (all []publishe
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer func() { // tests read again and again, and a stream has room for so many
+		if err := js.DeleteConsumer(context.WithoutCancel(t.Context()), "GATEWAY_OUT", consumer.CachedInfo().Name); err != nil {
+			t.Error(err)
+		}
+	}()
 	for pending := consumer.CachedInfo().NumPending; pending > 0; {
 		msg, err := consumer.Next(jetstream.FetchMaxWait(patience))
 		if err != nil {
