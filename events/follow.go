@@ -112,23 +112,29 @@ func begin(ctx context.Context, js jetstream.JetStream, stream string, chosen je
 	if err != nil {
 		return nil, nil, fmt.Errorf("consume: %w", err)
 	}
-	return &reader{messages, js, stream, consumer.CachedInfo().Name}, all, nil
+	return &reader{messages, js, consumer}, all, nil
 }
 
 // A reader is the messages of a consumer of its own.
 type reader struct {
 	jetstream.MessagesContext
-	js               jetstream.JetStream
-	stream, consumer string
+	js       jetstream.JetStream
+	consumer jetstream.Consumer
 }
 
-// Stop ends the reading and has the broker forget the consumer. Nobody waits for that: the
-// broker may have gone, and forgets a consumer that nobody reads by itself, if later.
+// Stop ends the reading.
 func (r *reader) Stop() {
 	r.MessagesContext.Stop()
+	forget(r.js, r.consumer)
+}
+
+// forget has the broker forget a consumer: a stream has room for so many. Nobody waits for
+// that: the broker may have gone, and forgets one that nobody reads by itself, if later.
+func forget(js jetstream.JetStream, consumer jetstream.Consumer) {
+	info := consumer.CachedInfo()
 	go func() {
 		ctx, cancel := context.WithTimeout(context.Background(), readerWithin)
 		defer cancel()
-		_ = r.js.DeleteConsumer(ctx, r.stream, r.consumer)
+		_ = js.DeleteConsumer(ctx, info.Stream, info.Name)
 	}()
 }

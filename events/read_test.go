@@ -163,17 +163,45 @@ func TestReaderThatEndsLeavesNoConsumer(t *testing.T) {
 	b := open(t, broker.Config{})
 	j := journalOn(b)
 	appendTo(t, j, arrival("1"), target("acme", "r"))
-	stream, err := b.JetStream().Stream(t.Context(), "GATEWAY_IN")
-	if err != nil {
-		t.Fatal(err)
-	}
 	ctx, cancel := context.WithCancel(t.Context())
 	out, done := make(chan events.Entry), make(chan error, 1)
 	go func() { done <- j.Read(ctx, "acme", 1, out) }()
 	next(t, out)
 	cancel()
 	<-done
-	soon, end := context.WithTimeout(t.Context(), 20*time.Second) // less than the minute after which the broker forgets one
+	wantNoConsumers(t, b)
+}
+
+// TestLooksLeaveNoConsumer: whoever may read may look as often as they like.
+func TestLooksLeaveNoConsumer(t *testing.T) {
+	t.Parallel()
+	b := open(t, broker.Config{})
+	j := journalOn(b)
+	for i := range 3 {
+		appendTo(t, j, arrival(fmt.Sprint(i)), target("acme", "r"))
+	}
+	seen := 0
+	for _, err := range j.After(t.Context(), "acme", 1) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen++
+	}
+	if err := j.Sweep(t.Context(), "acme", 2, time.Hour); err != nil || seen != 2 {
+		t.Fatalf("saw %d events: %v", seen, err)
+	}
+	wantNoConsumers(t, b)
+}
+
+// wantNoConsumers waits until the journal has no consumer, for less than the minute after
+// which the broker forgets one that nobody reads.
+func wantNoConsumers(t *testing.T, b *broker.Broker) {
+	t.Helper()
+	stream, err := b.JetStream().Stream(t.Context(), "GATEWAY_IN")
+	if err != nil {
+		t.Fatal(err)
+	}
+	soon, end := context.WithTimeout(t.Context(), 20*time.Second)
 	defer end()
 	for consumers := -1; consumers != 0; {
 		info, err := stream.Info(soon)

@@ -21,6 +21,7 @@ func scan(ctx context.Context, js jetstream.JetStream, stream string, chosen jet
 			yield(stored{}, classify("read "+stream, err))
 			return
 		}
+		defer func() { forget(js, consumer) }()
 		for more := true; more; {
 			if more, err = scanSome(ctx, consumer, yield); err != nil {
 				yield(stored{}, classify("read "+stream, err))

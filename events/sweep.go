@@ -50,6 +50,7 @@ func (j *Journal) younger(ctx context.Context, stream jetstream.Stream, tenant s
 	if err != nil {
 		return 0, classify("find young events", err)
 	}
+	defer forget(j.js, consumer)
 	info, err := consumer.Info(ctx)
 	if err != nil {
 		return 0, classify("find young events", err)
