@@ -43,7 +43,8 @@ func NewPublisher(js jetstream.JetStream, cfg PublisherConfig) *Publisher {
 // Publish tells outcomes in their order and returns when the broker has stored
 // all of them. After an error some may have been stored; telling all of them
 // again is right, since what was told under its id before is not told twice. It gives
-// up once no acknowledgement has come for publishWithin, or when ctx ends. Errors wrap ErrFull, ErrUnavailable or ErrTooLarge.
+// up once no acknowledgement has come for publishWithin, or when ctx ends. Errors wrap
+// ErrFull, ErrUnavailable or ErrTooLarge.
 func (p *Publisher) Publish(ctx context.Context, outcomes ...Outcome) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
